@@ -1,0 +1,1 @@
+"""Pixels in, columns out: detectors and annotators, their crops and their model files."""
