@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 
 from schemas.errors import TaxonomyError, UnknownNameError
+from schemas.tables import entries
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class Taxonomy:
         aliases: Other spellings -> canonical name.
         docs: Label -> a sentence about it.
         groups: Heading -> labels.
+        colours: Label -> sRGB colour as `#rrggbb`, where the set defines one.
     """
 
     name: str
@@ -33,6 +33,17 @@ class Taxonomy:
     aliases: dict[str, str] = field(default_factory=dict)
     docs: dict[str, str] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    colours: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = set(self.labels)
+        if len(known) != len(self.labels):
+            raise TaxonomyError(f"taxonomy {self.name}", "a label stands twice")
+        mentioned = {*self.aliases.values(), *self.docs, *self.colours, *(x for g in self.groups.values() for x in g)}
+        if alien := sorted(mentioned - known):
+            raise TaxonomyError(f"taxonomy {self.name}", f"speaks of unknown labels: {', '.join(alien)}")
+        if clash := sorted(known & set(self.aliases)):
+            raise TaxonomyError(f"taxonomy {self.name}", f"aliases that are labels: {', '.join(clash)}")
 
     def __contains__(self, label: object) -> bool:
         return label in self.labels
@@ -52,25 +63,20 @@ class Taxonomy:
 
 @cache
 def _load() -> dict[str, Taxonomy]:
-    found: dict[str, Taxonomy] = {}
-    for file in sorted(resources.files(__name__).iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".toml"):
-            continue
-        for entry in tomllib.loads(file.read_text("utf-8")).get("taxonomy", []):
-            taxonomy = Taxonomy(
-                name=entry["name"],
-                version=entry["version"],
-                labels=tuple(entry["labels"]),
-                doc=entry["doc"],
-                source=entry["source"],
-                aliases=entry.get("aliases", {}),
-                docs=entry.get("docs", {}),
-                groups={k: tuple(v) for k, v in entry.get("groups", {}).items()},
-            )
-            if taxonomy.name in found:
-                raise TaxonomyError(f"taxonomy {taxonomy.name} is defined twice", file.name)
-            found[taxonomy.name] = taxonomy
-    return found
+    return {
+        name: Taxonomy(
+            name=name,
+            version=table["version"],
+            labels=tuple(table["labels"]),
+            doc=table["doc"],
+            source=table["source"],
+            aliases=table.get("aliases", {}),
+            docs=table.get("docs", {}),
+            groups={heading: tuple(labels) for heading, labels in table.get("groups", {}).items()},
+            colours=table.get("colours", {}),
+        )
+        for name, table in entries("taxonomy", "taxonomy").items()
+    }
 
 
 def taxonomy(name: str) -> Taxonomy:
