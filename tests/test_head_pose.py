@@ -1,0 +1,110 @@
+"""Head pose: known angles, mirrors and turned photos."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from annotators.base import FaceBatch
+from annotators.canonical_face import Pose, angles, canonical_face, fit_pose, rotation_of
+from annotators.head_pose import HeadPose
+from schemas.columns import faces, labels
+
+YAW = st.floats(-75, 75)
+PITCH = st.floats(-45, 45)
+ROLL = st.floats(-170, 170)
+
+
+def mesh_at(yaw: float, pitch: float, roll: float, scale: float = 12.0) -> np.ndarray:
+    pose = Pose(rotation_of(yaw, pitch, roll), scale, np.array([200.0, -150.0, 0.0]))
+    mesh = np.zeros((478, 3), np.float32)
+    mesh[:468] = pose.to_image(canonical_face().points)
+    return mesh
+
+
+def batch_of(*meshes: np.ndarray | None) -> FaceBatch:
+    flat = [None if m is None else m.reshape(-1) for m in meshes]
+    table = pa.table(
+        {
+            faces.FACE_ID.name: [f"a.{i}" for i in range(len(meshes))],
+            labels.MESH.name: pa.array(flat, labels.MESH.type),
+        }
+    )
+    return FaceBatch(table, {})
+
+
+def pose_of(mesh: np.ndarray) -> tuple[float, float, float]:
+    row = HeadPose().annotate(batch_of(mesh)).to_pylist()[0]
+    assert row["label_status"] == "ok", row["label_error"]
+    return row["pose_yaw"], row["pose_pitch"], row["pose_roll"]
+
+
+def test_canonical_face_is_symmetric_and_its_axes_are_as_said() -> None:
+    face = canonical_face()
+    assert (face.mirror[face.mirror] == np.arange(468)).all()
+    assert np.abs(face.points[face.mirror] * [-1, 1, 1] - face.points).max() < 0.02
+    assert face.points[33, 0] < 0 < face.points[263, 0]
+    assert face.points[152, 1] < face.points[10, 1]
+    assert face.points[:, 2].argmax() in (1, 4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(YAW, PITCH, ROLL)
+def test_known_angles_come_back(yaw: float, pitch: float, roll: float) -> None:
+    assert pose_of(mesh_at(yaw, pitch, roll)) == pytest.approx((yaw, pitch, roll), abs=0.05)
+
+
+@settings(deadline=None, max_examples=60)
+@given(YAW, PITCH, ROLL)
+def test_angles_and_rotation_are_inverse(yaw: float, pitch: float, roll: float) -> None:
+    assert angles(rotation_of(yaw, pitch, roll)) == pytest.approx((yaw, pitch, roll), abs=1e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(-60, 60), st.floats(-30, 30), st.floats(-45, 45), st.integers(0, 10_000))
+def test_noise_and_expression_move_the_pose_little(yaw: float, pitch: float, roll: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mesh = mesh_at(yaw, pitch, roll)
+    mesh += rng.normal(0, 1.0, mesh.shape).astype(np.float32)  # 1 px on a face 180 px wide
+    lips = [0, 13, 14, 17, 61, 291, 78, 308, 82, 312, 87, 317]
+    mesh[lips, 1] += 15
+    assert pose_of(mesh) == pytest.approx((yaw, pitch, roll), abs=2.0)
+
+
+def test_signs() -> None:
+    nose, eyes = 4, [33, 263]
+    for yaw, pitch in ((30, 0), (0, 30)):
+        mesh = mesh_at(yaw, pitch, 0)
+        step = mesh[nose, :2] - mesh[eyes, :2].mean(0)
+        rest = mesh_at(0, 0, 0)[nose, :2] - mesh_at(0, 0, 0)[eyes, :2].mean(0)
+        assert (step - rest)[0 if yaw else 1] * (1 if yaw else -1) > 10  # to the right; up
+    forehead, chin = mesh_at(0, 0, 30)[[10, 152], 0]
+    assert forehead > chin  # leans to the image's right
+
+
+@settings(deadline=None, max_examples=30)
+@given(YAW, PITCH, ROLL)
+def test_mirrored_head_has_mirrored_angles(yaw: float, pitch: float, roll: float) -> None:
+    mesh = mesh_at(yaw, pitch, roll)
+    flipped = mesh.copy()
+    flipped[:468] = mesh[canonical_face().mirror] * [-1, 1, 1]
+    assert pose_of(flipped) == pytest.approx((-yaw, pitch, -roll), abs=0.1)
+
+
+def test_no_mesh_and_no_extent_are_not_applicable() -> None:
+    rows = HeadPose().annotate(batch_of(None, np.zeros((478, 3), np.float32))).to_pylist()
+    assert [r["label_status"] for r in rows] == ["not_applicable"] * 2
+    assert all(r["pose_yaw"] is None and r["label_error"] for r in rows)
+
+
+def test_perspective_costs_little() -> None:
+    """A portrait taken from 60 cm is not weak perspective; the fit may err by a few degrees."""
+    for yaw in (-40.0, 0.0, 40.0):
+        head = canonical_face().points @ rotation_of(yaw, 10, 0).T
+        mesh = np.zeros((478, 3), np.float32)
+        depth = 60 / (60 - head[:, 2])
+        mesh[:468] = np.column_stack([head[:, 0] * depth, -head[:, 1] * depth, -head[:, 2]]) * 12
+        assert angles(fit_pose(mesh).rotation)[:2] == pytest.approx((yaw, 10), abs=4)
