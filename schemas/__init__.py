@@ -4,7 +4,7 @@ Imports only the standard library and pyarrow, so everything else may import it.
 """
 
 from schemas.column import REGISTRY, Column, ColumnGroup, Kind, check, column
-from schemas.columns import faces, images, labels
+from schemas.columns import faces, images, labels, sources
 from schemas.errors import (
     DatasetError,
     FacecurateError,
@@ -41,6 +41,7 @@ __all__ = [
     "images",
     "labels",
     "labels_of",
+    "sources",
     "taxonomies",
     "taxonomy",
 ]

@@ -1,5 +1,5 @@
 """All declared columns, a module per table. Import names from here."""
 
-from schemas.columns import faces, images, labels
+from schemas.columns import faces, images, labels, sources
 
-__all__ = ["faces", "images", "labels"]
+__all__ = ["faces", "images", "labels", "sources"]
