@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic_meshes import batch_of, mesh_at
 
-from annotators.base import FaceBatch
-from annotators.canonical_face import Pose, angles, canonical_face, fit_pose, rotation_of
+from annotators.canonical_face import angles, canonical_face, fit_pose, rotation_of
 from annotators.head_pose import HeadPose
-from schemas.columns import faces, labels
 
 YAW = st.floats(-75, 75)
 PITCH = st.floats(-45, 45)
 ROLL = st.floats(-170, 170)
-
-
-def mesh_at(yaw: float, pitch: float, roll: float, scale: float = 12.0) -> np.ndarray:
-    pose = Pose(rotation_of(yaw, pitch, roll), scale, np.array([200.0, -150.0, 0.0]))
-    mesh = np.zeros((478, 3), np.float32)
-    mesh[:468] = pose.to_image(canonical_face().points)
-    return mesh
-
-
-def batch_of(*meshes: np.ndarray | None) -> FaceBatch:
-    flat = [None if m is None else m.reshape(-1) for m in meshes]
-    table = pa.table(
-        {
-            faces.FACE_ID.name: [f"a.{i}" for i in range(len(meshes))],
-            labels.MESH.name: pa.array(flat, labels.MESH.type),
-        }
-    )
-    return FaceBatch(table, {})
 
 
 def pose_of(mesh: np.ndarray) -> tuple[float, float, float]:

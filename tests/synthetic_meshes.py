@@ -1,0 +1,35 @@
+"""Meshes made from the canonical face, for tests with known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from annotators.base import FaceBatch
+from annotators.canonical_face import Pose, canonical_face, rotation_of
+from schemas.columns import faces, labels
+
+
+def mesh_at(yaw: float, pitch: float, roll: float, scale: float = 12.0) -> np.ndarray:
+    pose = Pose(rotation_of(yaw, pitch, roll), scale, np.array([200.0, -150.0, 0.0]))
+    mesh = np.zeros((478, 3), np.float32)
+    mesh[:468] = pose.to_image(canonical_face().points)
+    return mesh
+
+
+def batch_of(*meshes: np.ndarray | None) -> FaceBatch:
+    flat = [None if m is None else m.reshape(-1) for m in meshes]
+    table = pa.table(
+        {
+            faces.FACE_ID.name: [f"a.{i}" for i in range(len(meshes))],
+            labels.MESH.name: pa.array(flat, labels.MESH.type),
+        }
+    )
+    return FaceBatch(table, {})
+
+
+def with_lids(mesh: np.ndarray, lids: np.ndarray, corners: tuple[int, int], opening: float) -> np.ndarray:
+    width = np.linalg.norm(mesh[corners[0]] - mesh[corners[1]])
+    for upper, lower in lids:
+        mesh[upper] = mesh[lower] - [0, opening * width, 0]
+    return mesh
