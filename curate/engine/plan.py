@@ -1,0 +1,181 @@
+"""Decides what a run does: which annotators in which order, into which layers, on which shards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from annotators.base import Annotator, Config
+from annotators.registry import annotator, annotator_names, detector
+from annotators.weights import ModelStore
+from curate.engine.job import Job, ShardTask, Step
+from curate.engine.settings import configure
+from curate.ingest import Limits
+from curate.store import Dataset, LayerInfo
+from schemas import Column, SchemaError, UsageError
+from schemas.columns import faces, images
+
+DEFAULT_DETECTOR = "yunet"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job and the shard tasks that are still to be done for it."""
+
+    job: Job
+    tasks: tuple[ShardTask, ...]
+    layers: tuple[LayerInfo, ...]
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of all model files the tasks will load."""
+        wanted: dict[str, None] = {}
+        if any(task.detect for task in self.tasks):
+            wanted.update(dict.fromkeys(detector(self.job.detector).weights))
+        busy = {layer for task in self.tasks for layer in (*task.layers, *task.retry)}
+        for step in self.job.steps:
+            if step.layer in busy:
+                wanted.update(dict.fromkeys(annotator(step.annotator).weights))
+        return tuple(wanted)
+
+
+def make_plan(
+    ds: Dataset,
+    names: Sequence[str] | None = None,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+    detector_name: str = DEFAULT_DETECTOR,
+    limits: Limits | None = None,
+    retry_failed: bool = False,
+) -> Plan:
+    """Plan what is missing in a dataset; writes nothing.
+
+    Args:
+        ds: The dataset, its sources already written.
+        names: Annotators wanted; those they read from are added. None is the default set.
+        settings: Annotator or detector name -> option -> text.
+        detector_name: The detector that owns the face ids.
+        limits: What counts as a usable picture.
+        retry_failed: Also try again the faces whose label failed.
+
+    Raises:
+        UnknownNameError: for an unknown annotator, detector or option.
+        UsageError: if settings are given for an annotator that does not run.
+    """
+    settings = settings or {}
+    classes = ordered(annotator_names(only_default=True) if names is None else names)
+    finder = detector(detector_name)
+    alien = sorted(set(settings) - {c.name for c in classes} - {detector_name})
+    if alien:
+        raise UsageError(f"settings for '{alien[0]}'", "it is not part of this run")
+    found = configure(finder.config_type, settings.get(detector_name, {}), detector_name)
+    _check_detector(ds, detector_name, finder.version, found)
+    steps, layers = _steps(ds, classes, settings)
+    job = Job(str(ds.path), detector_name, found.as_dict(), steps, limits or Limits())
+    tasks = tuple(t for key in ds.keys("sources") if (t := _task(ds, key, steps, retry_failed)))
+    return Plan(job, tasks, layers)
+
+
+def ordered(names: Iterable[str]) -> list[type[Annotator]]:
+    """Annotator classes in running order, with the ones they read from.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+        SchemaError: if a required column has no provider, or annotators need each other.
+    """
+    provider = {c.name: n for n in reversed(annotator_names()) for c in annotator(n).provides}
+    done: dict[str, type[Annotator]] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise SchemaError(f"annotators need each other: {' -> '.join((*path, name))}")
+        if name in done:
+            return
+        cls = annotator(name)
+        for column in label_inputs(cls):
+            if column.name not in provider:
+                raise SchemaError(f"annotator '{name}' reads {column.name}", "no annotator provides it")
+            visit(provider[column.name], (*path, name))
+        done[name] = cls
+
+    for name in names:
+        visit(name, ())
+    return list(done.values())
+
+
+def label_inputs(cls: type[Annotator]) -> tuple[Column, ...]:
+    """Columns an annotator reads from other annotators' layers."""
+    own = set(faces.FACES) | set(images.IMAGES)
+    return tuple(c for c in cls.needs() if c.name not in own)
+
+
+def _steps(
+    ds: Dataset, classes: Sequence[type[Annotator]], settings: Mapping[str, Mapping[str, str]]
+) -> tuple[tuple[Step, ...], tuple[LayerInfo, ...]]:
+    existing = {info.name: info for info in ds.layers()}
+    catalogue = ModelStore()
+    layer_of: dict[str, str] = {}
+    steps, layers = [], []
+    for cls in classes:
+        config = configure(cls.config_type, settings.get(cls.name, {}), cls.name)
+        inputs = {c.name: layer_of[c.name] for c in label_inputs(cls)}
+        digest = _digest(config, inputs)
+        name = f"{cls.name}.v{cls.version}"
+        if name in existing and existing[name].config_hash != digest:
+            name = f"{name}-{digest[:6]}"
+        layer_of.update({c.name: name for c in cls.provides})
+        steps.append(Step(cls.name, name, config.as_dict(), inputs))
+        layers.append(existing.get(name) or _layer(cls, name, config, inputs, catalogue))
+    return tuple(steps), tuple(layers)
+
+
+def _digest(config: Config, inputs: Mapping[str, str]) -> str:
+    text = json.dumps([config.as_dict(), dict(sorted(inputs.items()))], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _layer(
+    cls: type[Annotator], name: str, config: Config, inputs: Mapping[str, str], catalogue: ModelStore
+) -> LayerInfo:
+    return LayerInfo(
+        name=name,
+        kind="model",
+        annotator=cls.name,
+        version=cls.version,
+        config=config.as_dict(),
+        config_hash=_digest(config, inputs),
+        weights={w: catalogue.entry(w).sha256 for w in cls.weights},
+        columns=tuple(c.name for c in cls.provides),
+        extra={"inputs": dict(inputs)},
+    )
+
+
+def _check_detector(ds: Dataset, name: str, version: str, config: Config) -> None:
+    """One detection owns the face ids: another detector needs a new revision, never a silent mix."""
+    mark = {"name": name, "version": version, "config": config.as_dict()}
+    before: Any = ds.info.detector
+    if before and before != mark:
+        raise UsageError(
+            f"{ds.path} holds faces found by {before['name']} {before['version']}",
+            f"this run would use {name} {version} with other settings and mix their face ids",
+            "Start a revision of its own with --new-revision, or drop the detector's options",
+        )
+
+
+def detector_mark(job: Job) -> dict[str, Any]:
+    """What the dataset remembers of its detector."""
+    return {"name": job.detector, "version": detector(job.detector).version, "config": job.detector_config}
+
+
+def _task(ds: Dataset, key: str, steps: Sequence[Step], retry_failed: bool) -> ShardTask | None:
+    detect = not (ds.has("images", key) and ds.has("faces", key))
+    missing = tuple(s.layer for s in steps if not ds.has(f"labels/{s.layer}", key))
+    retry: tuple[str, ...] = ()
+    if retry_failed:
+        written = (s.layer for s in steps if s.layer not in missing)
+        retry = tuple(layer for layer in written if ds.failed_rows(layer, key))
+    if not (detect or missing or retry):
+        return None
+    return ShardTask(key, ds.rows("sources", key), detect, missing, retry)
