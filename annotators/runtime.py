@@ -44,7 +44,7 @@ class OnnxModel:
         self.inputs = tuple(i.name for i in self._session.get_inputs())
         self.outputs = tuple(o.name for o in self._session.get_outputs())
 
-    def __call__(self, *arrays: Floats) -> list[Floats]:
+    def __call__(self, *arrays: NDArray[np.floating[Any]]) -> list[Floats]:
         """Run the network: inputs in its order, outputs in the order of `outputs`."""
         return [np.asarray(a) for a in self._session.run(None, dict(zip(self.inputs, arrays, strict=True)))]
 
@@ -73,7 +73,7 @@ class TfliteModel:
         self._inputs = [d["index"] for d in self._interpreter.get_input_details()]
         self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
 
-    def __call__(self, *arrays: Floats) -> list[Floats]:
+    def __call__(self, *arrays: NDArray[np.floating[Any]]) -> list[Floats]:
         """Run the network: inputs and outputs in its order; the outputs are copies."""
         for index, array in zip(self._inputs, arrays, strict=True):
             self._interpreter.set_tensor(index, np.ascontiguousarray(array, np.float32))
