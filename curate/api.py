@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from curate.engine.local import LocalEngine
-from curate.engine.plan import DEFAULT_DETECTOR, Plan, make_plan
+from curate.engine.plan import DEFAULT_DETECTOR, Plan, choose, make_plan
 from curate.engine.run import execute
 from curate.ingest import IngestPlan, Limits, ListOptions, list_sources, plan_shards, retry_sources, write_shards
 from curate.store import Dataset
@@ -63,6 +63,7 @@ def run(inputs: Paths, target: str | Path, options: Options | None = None) -> Da
         FacecurateError: with one clear line, for anything a user can mend.
     """
     options = options or Options()
+    choose(options.annotators, options.settings, options.detector)
     ds = ingest_sources(inputs, target, options)
     return annotate(ds, options)
 
@@ -70,6 +71,7 @@ def run(inputs: Paths, target: str | Path, options: Options | None = None) -> Da
 def ingest(inputs: Paths, target: str | Path, options: Options | None = None) -> Dataset:
     """List pictures, decode each once and detect faces; label nothing yet."""
     options = options or Options()
+    choose((), options.settings, options.detector)
     ds = ingest_sources(inputs, target, options)
     execute(ds, plan(ds, options, names=()), LocalEngine(options.workers), options.quiet, options.command)
     return ds
@@ -79,6 +81,7 @@ def annotate(dataset: Dataset | str | Path, options: Options | None = None) -> D
     """Label what is not yet labelled in a dataset."""
     options = options or Options()
     ds = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
+    choose(options.annotators, options.settings, options.detector)
     if options.new_revision:
         ds = ds.new_revision()
     if options.retry_failed:
@@ -98,6 +101,7 @@ def ingest_sources(inputs: Paths, target: str | Path, options: Options) -> Datas
     sources = list_sources(inputs, options.listing)
     ds = Dataset.open_or_create(target, licence=options.listing.licence or "", consent=options.listing.consent or "")
     with ds.lock():
+        ds = ds.add_source({"inputs": [str(i) for i in inputs]})
         write_shards(ds, shards(ds, sources, options))
     return ds
 

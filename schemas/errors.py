@@ -67,9 +67,13 @@ class TaxonomyError(SchemaError):
 class DatasetError(FacecurateError):
     """A dataset folder that cannot be read or written as asked."""
 
+    exit_code = 2
+
 
 class ModelError(FacecurateError):
     """A model file that is missing, damaged, or not what its hash promises."""
+
+    exit_code = 2
 
 
 class MissingExtraError(UsageError):

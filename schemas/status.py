@@ -51,5 +51,7 @@ class Reason(StrEnum):
     MISSING = "missing"
     UNREADABLE = "unreadable"
     """The operating system or the remote store refused to give the bytes."""
+    DETECTION_FAILED = "detection_failed"
+    """The detector broke on this picture; it can be retried."""
     CHANGED = "changed"
     """The bytes are no longer those that were ingested."""

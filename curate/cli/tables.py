@@ -40,13 +40,13 @@ def show_counts(ds: Dataset) -> None:
     """What a dataset holds: pictures, faces, labels by status, the ledger by reason."""
     counts = ds.counts()
     images = counts.images
-    parts = ", ".join(f"{n} {status}" for status, n in sorted(images.items(), key=lambda kv: -kv[1]))
+    parts = ", ".join(f"{n} {status}" for status, n in images.items() if n)
     typer.echo(f"{sum(images.values())} pictures ({parts or 'none'}), {counts.faces} faces")
     for reason, number in sorted(counts.reasons.items(), key=lambda kv: -kv[1]):
         typer.echo(f"  ledger: {number} {reason}")
     show_rows(
         ("layer", "ok", "not applicable", "failed"),
-        [(name, *(c.get(s, 0) for s in ("ok", "not_applicable", "failed"))) for name, c in counts.labels.items()],
+        [(name, *(c.get(s, 0) for s in ("ok", "not_applicable", "failed"))) for name, c in counts.layers.items()],
     )
 
 

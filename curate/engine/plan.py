@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from annotators.base import Annotator, Config
+from annotators.base import Annotator, Config, Detector
 from annotators.registry import annotator, annotator_names, detector
 from annotators.weights import ModelStore
 from curate.engine.job import Job, ShardTask, Step
@@ -64,18 +64,40 @@ def make_plan(
         UnknownNameError: for an unknown annotator, detector or option.
         UsageError: if settings are given for an annotator that does not run.
     """
+    choice = choose(names, settings, detector_name)
+    mark = choice.detector_mark
+    _check_detector(ds, mark)
+    steps, layers = _steps(ds, choice)
+    job = Job(str(ds.path), mark["name"], mark["config"], steps, limits or Limits())
+    tasks = tuple(t for key in ds.keys("sources") if (t := _task(ds, key, steps, retry_failed)))
+    return Plan(job, tasks, layers)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Annotators in running order with their settings, and the detector."""
+
+    annotators: tuple[tuple[type[Annotator], Config], ...]
+    detector: type[Detector]
+    detector_config: Config
+
+    @property
+    def detector_mark(self) -> dict[str, Any]:
+        """What the dataset remembers of the detector that owns its face ids."""
+        cls = self.detector
+        return {"name": cls.name, "version": cls.version, "config": self.detector_config.as_dict()}
+
+
+def choose(names: Sequence[str] | None, settings: Mapping[str, Mapping[str, str]] | None, detector_name: str) -> Choice:
+    """Check a user's choice before anything is written; arguments and errors as `make_plan`."""
     settings = settings or {}
     classes = ordered(annotator_names(only_default=True) if names is None else names)
     finder = detector(detector_name)
     alien = sorted(set(settings) - {c.name for c in classes} - {detector_name})
     if alien:
         raise UsageError(f"settings for '{alien[0]}'", "it is not part of this run")
-    found = configure(finder.config_type, settings.get(detector_name, {}), detector_name)
-    _check_detector(ds, detector_name, finder.version, found)
-    steps, layers = _steps(ds, classes, settings)
-    job = Job(str(ds.path), detector_name, found.as_dict(), steps, limits or Limits())
-    tasks = tuple(t for key in ds.keys("sources") if (t := _task(ds, key, steps, retry_failed)))
-    return Plan(job, tasks, layers)
+    configured = tuple((c, configure(c.config_type, settings.get(c.name, {}), c.name)) for c in classes)
+    return Choice(configured, finder, configure(finder.config_type, settings.get(detector_name, {}), detector_name))
 
 
 def ordered(names: Iterable[str]) -> list[type[Annotator]]:
@@ -111,15 +133,12 @@ def label_inputs(cls: type[Annotator]) -> tuple[Column, ...]:
     return tuple(c for c in cls.needs() if c.name not in own)
 
 
-def _steps(
-    ds: Dataset, classes: Sequence[type[Annotator]], settings: Mapping[str, Mapping[str, str]]
-) -> tuple[tuple[Step, ...], tuple[LayerInfo, ...]]:
+def _steps(ds: Dataset, choice: Choice) -> tuple[tuple[Step, ...], tuple[LayerInfo, ...]]:
     existing = {info.name: info for info in ds.layers()}
     catalogue = ModelStore()
     layer_of: dict[str, str] = {}
     steps, layers = [], []
-    for cls in classes:
-        config = configure(cls.config_type, settings.get(cls.name, {}), cls.name)
+    for cls, config in choice.annotators:
         inputs = {c.name: layer_of[c.name] for c in label_inputs(cls)}
         digest = _digest(config, inputs)
         name = f"{cls.name}.v{cls.version}"
@@ -152,21 +171,15 @@ def _layer(
     )
 
 
-def _check_detector(ds: Dataset, name: str, version: str, config: Config) -> None:
+def _check_detector(ds: Dataset, mark: dict[str, Any]) -> None:
     """One detection owns the face ids: another detector needs a new revision, never a silent mix."""
-    mark = {"name": name, "version": version, "config": config.as_dict()}
-    before: Any = ds.info.detector
+    before = Dataset.open(ds.path).info.detector
     if before and before != mark:
         raise UsageError(
             f"{ds.path} holds faces found by {before['name']} {before['version']}",
-            f"this run would use {name} {version} with other settings and mix their face ids",
-            "Start a revision of its own with --new-revision, or drop the detector's options",
+            f"this run would use {mark['name']} {mark['version']} or other settings of it and mix their face ids",
+            "Start a revision of its own with: facecurate annotate DATASET --new-revision, or drop the options",
         )
-
-
-def detector_mark(job: Job) -> dict[str, Any]:
-    """What the dataset remembers of its detector."""
-    return {"name": job.detector, "version": detector(job.detector).version, "config": job.detector_config}
 
 
 def _task(ds: Dataset, key: str, steps: Sequence[Step], retry_failed: bool) -> ShardTask | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from annotators.registry import detector
 from annotators.weights import ModelStore
 from curate import __version__
 from curate.engine.job import ShardResult
 from curate.engine.local import Engine, LocalEngine
-from curate.engine.plan import Plan, detector_mark
+from curate.engine.plan import Plan
 from curate.engine.progress import ProgressBar
 from curate.store import Dataset, RunRecord
 from curate.store.layers import now
@@ -72,15 +73,23 @@ def _announce(ds: Dataset, plan: Plan) -> None:
     for layer in plan.layers:
         if layer.name not in known:
             ds.add_layer(layer)
-    if not ds.info.detector:
-        ds.with_detector(detector_mark(plan.job))
+    fresh = Dataset.open(ds.path)
+    if not fresh.info.detector:
+        fresh.with_detector(_detector_mark(plan))
+
+
+def _detector_mark(plan: Plan) -> dict[str, Any]:
+    job = plan.job
+    return {"name": job.detector, "version": detector(job.detector).version, "config": job.detector_config}
 
 
 def _record(plan: Plan, started: str, command: Sequence[str]) -> RunRecord:
     models = ModelStore()
     layers = [{k: v for k, v in i.as_dict().items() if k in _RECORDED} for i in plan.layers]
-    finder = detector_mark(plan.job)
-    finder["weights"] = {w: models.entry(w).sha256 for w in detector(plan.job.detector).weights}
+    finder = {
+        **_detector_mark(plan),
+        "weights": {w: models.entry(w).sha256 for w in detector(plan.job.detector).weights},
+    }
     return RunRecord(started=started, command=list(command), version=__version__, annotators=[finder, *layers])
 
 
