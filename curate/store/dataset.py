@@ -144,14 +144,13 @@ class Dataset:
     def add_source(self, source: Mapping[str, Any]) -> Dataset:
         """Note in `dataset.json` what was ingested; an entry that is there already is not repeated."""
         entry = dict(source)
-        if entry in self.info.sources:
-            return self
-        return self._with(sources=[*self.info.sources, entry])
+        known = list(parts.read_json(self.path / INFO_FILE)["sources"])
+        return self._with(sources=known if entry in known else [*known, entry])
 
     def _with(self, **changes: Any) -> Dataset:
-        info = dataclasses.replace(self.info, **changes)
-        parts.write_json(self.path / INFO_FILE, dataclasses.asdict(info))
-        return Dataset(self.path, info)
+        stored = DatasetInfo(**parts.read_json(self.path / INFO_FILE))
+        parts.write_json(self.path / INFO_FILE, dataclasses.asdict(dataclasses.replace(stored, **changes)))
+        return Dataset(self.path, dataclasses.replace(self.info, **changes))
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the dataset for one run; `DatasetError` if another run holds it."""

@@ -135,7 +135,7 @@ def rows_for(dataset: Dataset, key: str, image_ids: pa.Array, names: list[str]) 
         missing = missing.filter(pc.invert(pc.is_in(missing, value_set=as_array(ids))))
     if not tables:
         return {n: pa.nulls(len(image_ids), IMAGES[n].type if n in IMAGES else pa.null()) for n in names}
-    found = pa.concat_tables(tables, promote_options="permissive")
+    found = join(tables)
     not_ok = pc.not_equal(found.column(STATUS.name), ImageStatus.OK.value)
     found = found.take(pc.sort_indices(pa.table({"not_ok": not_ok}), [("not_ok", "ascending")]))
     position = pc.index_in(image_ids, value_set=as_array(found.column(IMAGE_ID.name)))
@@ -145,3 +145,18 @@ def rows_for(dataset: Dataset, key: str, image_ids: pa.Array, names: list[str]) 
 def image_field(name: str, kind: pa.DataType) -> pa.Field:
     """Arrow field of an image column or of an unpacked list column."""
     return REGISTRY[name].field if name in REGISTRY else pa.field(name, kind)
+
+
+def join(pieces: list[pa.Table]) -> pa.Table:
+    """One table; a list column whose type differs between shards becomes text."""
+    try:
+        return pa.concat_tables(pieces, promote_options="permissive")
+    except pa.ArrowTypeError:
+        return pa.concat_tables([_as_text(p) for p in pieces], promote_options="permissive")
+
+
+def _as_text(piece: pa.Table) -> pa.Table:
+    for i, name in enumerate(piece.column_names):
+        if name.startswith(PREFIX):
+            piece = piece.set_column(i, name, piece.column(name).cast(pa.string()))
+    return piece

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from curate.store.names import check_name
-from schemas import DatasetError, UnknownNameError
+from curate.store.names import RESERVED, check_name
+from schemas import DatasetError, UnknownNameError, UsageError
 
 KINDS = ("human", "fused", "model")
 """Kinds of layers; an earlier kind speaks before a later one."""
@@ -59,6 +59,8 @@ class LayerInfo:
 
     def __post_init__(self) -> None:
         check_name("layer", self.name)
+        if self.name in RESERVED:
+            raise UsageError(f"'{self.name}' cannot be a layer name", "SQL has a table of that name")
         if self.kind not in KINDS:
             raise UnknownNameError("kind of layer", self.kind, KINDS)
         object.__setattr__(self, "columns", tuple(self.columns))

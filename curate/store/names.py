@@ -11,6 +11,8 @@ SOURCES = "sources"
 IMAGES = "images"
 FACES = "faces"
 LABELS = "labels"
+RESERVED = frozenset({IMAGES, FACES, "ledger", "layers"})
+"""Names of SQL tables, which no layer may take."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]*")
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ROW = "row number"
 _NO_COLUMN = re.compile(r'(?:Referenced column|does not have a column named) "([^"]+)"')
+_NO_FIELD = re.compile(r'Could not find key "([^"]+)" in struct')
 _NO_TABLE = re.compile(r"Table with name (.+?) does not exist")
 
 
@@ -35,24 +36,32 @@ class References:
         columns: Each reference as its dotted parts.
         tables: Names and aliases of tables.
         star: Whether it asks for all columns of something.
+        subquery: Whether an expression holds a query.
     """
 
     columns: tuple[tuple[str, ...], ...]
     tables: frozenset[str]
     star: bool
+    subquery: bool
 
     def within(self, names: Mapping[str, str]) -> tuple[list[str], list[str]]:
         """References that a table with these names (lower-case -> name) answers: plain, and nested in a struct."""
         plain: dict[str, None] = {}
         nested: dict[str, None] = {}
-        for parts in self.columns:
-            rest = parts[1:] if parts[0] in self.tables and parts[0].lower() not in names else parts
-            dotted = ".".join(rest[:2])
-            if len(rest) > 1 and (dotted.lower() in names or dotted.startswith(PREFIX)):
+        for parts in self._readings():
+            dotted = ".".join(parts[:2])
+            if len(parts) > 1 and (dotted.lower() in names or dotted.startswith(PREFIX)):
                 nested[names.get(dotted.lower(), dotted)] = None
-            elif rest and rest[0].lower() in names:
-                plain[names[rest[0].lower()]] = None
+            elif parts[0].lower() in names:
+                plain[names[parts[0].lower()]] = None
         return list(plain), [n for n in nested if n.partition(".")[0] not in plain]
+
+    def _readings(self) -> Iterator[tuple[str, ...]]:
+        """`a.b` may be a field of column a or column b of table a; one column too many does no harm."""
+        for parts in self.columns:
+            yield parts
+            if len(parts) > 1 and parts[0] in self.tables:
+                yield parts[1:]
 
 
 def references(query: str) -> References:
@@ -70,19 +79,24 @@ def references(query: str) -> References:
         raise UsageError("the query is not understood", "give one statement")
     columns: list[tuple[str, ...]] = []
     tables: set[str] = set()
-    star = False
+    parameters: set[str] = set()
+    star = subquery = False
     for node in _nodes(tree):
         kind = node.get("type")
         if kind == "COLUMN_REF":
             columns.append(tuple(node["column_names"]))
         elif kind == "BASE_TABLE":
             tables.add(node["table_name"])
+        elif kind == "LAMBDA":
+            parameters |= {n["column_names"][0] for n in _nodes(node["lhs"]) if n.get("type") == "COLUMN_REF"}
         star |= kind in ("STAR", "SHOW_REF") or node.get("ref_type") == "NATURAL"
+        subquery |= node.get("class") == "SUBQUERY"
         columns += [(name,) for name in node.get("using_columns") or ()]
         if node.get("from_table") is not None or "alias" in node:
             tables.add(str(node.get("alias") or ""))
     star |= any(len(parts) == 1 and parts[0] in tables for parts in columns)
-    return References(tuple(columns), frozenset(tables - {""}), star)
+    free = tuple(c for c in columns if c[0] not in parameters)
+    return References(free, frozenset(tables - {""}), star, subquery)
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -114,26 +128,34 @@ class Condition:
         self._plain, self._nested = plain, nested
         self.names = [*plain, *nested]
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._try_empty()
+        if found.subquery:
+            raise UsageError("a condition cannot hold a query", fix="Use sql for that")
+        for parts in found.columns:
+            self._check(parts)
 
-    def _try_empty(self) -> None:
-        for parts in references(f"SELECT 1 FROM t WHERE (\n{self.where}\n)").columns:
-            heads = {n.partition(".")[0].lower() for n in self.known} | {"extra"}
-            if parts[0].lower() not in heads and ".".join(parts).lower() not in self.known:
-                raise unknown_column(".".join(parts), self.known.values())
+    def _check(self, parts: tuple[str, ...]) -> None:
+        name, head = ".".join(parts), parts[0].lower()
+        if name.startswith(PREFIX) or head == "faces" or name.lower() in self.known:
+            return
+        fields = [n for n in self.known.values() if n.lower().startswith(f"{head}.")]
+        if len(parts) > 1 and fields:
+            raise UnknownNameError("column", name, fields)
+        if head not in self.known:
+            raise unknown_column(name, self.known.values())
 
     def rows(self, table: pa.Table) -> pa.Array:
         """Numbers of the rows for which the condition holds, ascending."""
         if self._connection is None:
             self._connection = _connect()
-        data = _nest(table.select(self.names), self._plain, self._nested)
-        data = data.append_column(_ROW, pa.array(range(table.num_rows), pa.int64()))
+        data = pa.table({_ROW: pa.array(range(table.num_rows), pa.int64())})
+        for name, column in _nest(table, self._plain, self._nested).items():
+            data = data.append_column(name, column)
         self._connection.register("faces", data)
         query = f'SELECT "{_ROW}" FROM faces WHERE (\n{self.where}\n) ORDER BY 1'
         return as_array(_arrow(self._connection, query, self.known).column(0))
 
 
-def _nest(table: pa.Table, plain: list[str], nested: list[str]) -> pa.Table:
+def _nest(table: pa.Table, plain: list[str], nested: list[str]) -> dict[str, pa.ChunkedArray | pa.Array]:
     """Flat `struct.field` columns as structs, as a query names them."""
     columns = {name: table.column(name) for name in plain}
     heads = dict.fromkeys(n.partition(".")[0] for n in nested)
@@ -141,7 +163,7 @@ def _nest(table: pa.Table, plain: list[str], nested: list[str]) -> pa.Table:
         fields = [n for n in nested if n.partition(".")[0] == head]
         arrays = [as_array(table.column(n)) for n in fields]
         columns[head] = pa.StructArray.from_arrays(arrays, names=[n.partition(".")[2] for n in fields])
-    return pa.table(columns)
+    return columns
 
 
 def run(dataset: Dataset, query: str) -> pa.Table:
@@ -149,13 +171,13 @@ def run(dataset: Dataset, query: str) -> pa.Table:
     found = references(query)
     connection = _connect()
     known: dict[str, str] = {}
-    for name, (columns, load) in _tables(dataset).items():
+    sources = _tables(dataset)
+    for name, (columns, load) in sources.items():
         if name.lower() in {t.lower() for t in found.tables}:
             names = columns()
             known |= names
             connection.register(name, load(found, names))
-    connection.execute("SET lock_configuration = true")
-    return _arrow(connection, query, known, _tables(dataset))
+    return _arrow(connection, query, known, sources)
 
 
 _Source = tuple[Callable[[], dict[str, str]], Callable[[References, Mapping[str, str]], pa.Table]]
@@ -200,7 +222,7 @@ def _read(
         plain = list(dict.fromkeys([*default, *plain]))
         nested = [n for n in nested if n.partition(".")[0] not in plain]
     plain = plain or [least]
-    return _nest(load([*plain, *nested]), plain, nested)
+    return pa.table(_nest(load([*plain, *nested]), plain, nested))
 
 
 def _layers(dataset: Dataset) -> pa.Table:
@@ -229,6 +251,7 @@ def _connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     for setting in ("enable_external_access", "python_enable_replacements", "autoload_known_extensions"):
         connection.execute(f"SET {setting} = false")
+    connection.execute("SET lock_configuration = true")
     return connection
 
 
@@ -253,6 +276,8 @@ def _arrow(
 def _explained(message: str, known: Mapping[str, str], tables: Mapping[str, object]) -> FacecurateError:
     if match := _NO_COLUMN.search(message):
         return unknown_column(match[1], known.values())
+    if match := _NO_FIELD.search(message):
+        return UnknownNameError("field", match[1], {n.partition(".")[2] for n in known.values() if "." in n})
     if match := _NO_TABLE.search(message):
         return UnknownNameError("table", match[1], tables)
     return UsageError("the query is not understood", message.splitlines()[0])

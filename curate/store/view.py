@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from curate.store.checks import as_array, stored_digest
-from curate.store.images import PREFIX, check_names, image_field, image_rows, rows_for
+from curate.store.images import PREFIX, check_names, image_field, join, rows_for
 from curate.store.layers import LayerInfo
 from curate.store.merge import Cells, field_of
 from curate.store.names import FACES, LABELS
@@ -150,7 +150,7 @@ class FaceView:
         names = self._requested(columns)
         pieces = list(self.stream(names, where, provenance=provenance))
         if pieces:
-            return _join(pieces)
+            return join(pieces)
         fields = [_field(self.want(n), None) for n in names]
         if provenance:
             fields += [pa.field(n + PROVENANCE, pa.string()) for n in names]
@@ -191,10 +191,11 @@ class FaceView:
         Raises:
             DatasetError: if a part is damaged or does not stand row by row with its faces.
         """
-        rows, _ = read_footer(self.dataset.part_path(FACES, key))
+        rows, schema = read_footer(self.dataset.part_path(FACES, key))
+        stand = (rows, stored_digest(schema))
         cells = {w.name: Cells(w.kind, provenance) for w in wanted}
         for info in self.layers:
-            self._hear(key, f"{LABELS}/{info.name}", info.name, wanted, cells)
+            self._hear(key, info.name, stand, wanted, cells)
         self._hear_faces(key, wanted, cells)
         self._hear_images(key, wanted, cells)
         columns, fields = [], []
@@ -207,12 +208,24 @@ class FaceView:
             fields += [pa.field(w.name + PROVENANCE, pa.string()) for w in wanted]
         return pa.table(columns, schema=pa.schema(fields))
 
-    def _hear(self, key: str, table: str, layer: str, wanted: list[Wanted], cells: dict[str, Cells]) -> None:
+    def _hear(
+        self,
+        key: str,
+        layer: str,
+        stand: tuple[int, bytes | None],
+        wanted: list[Wanted],
+        cells: dict[str, Cells],
+    ) -> None:
+        table = f"{LABELS}/{layer}"
         asked = [w for w in wanted if layer in w.layers and not cells[w.name].complete]
         if not asked or not self.dataset.has(table, key):
             return
         data = self.dataset.read(table, key, dict.fromkeys(w.stored for w in asked))
-        self._check_stands(key, table, data)
+        digest = stored_digest(data.schema)
+        if data.num_rows != stand[0] or (digest and stand[1] and digest != stand[1]):
+            what = f"{self.dataset.part_path(table, key)} is out of step"
+            reason = f"it does not stand row by row beside the faces of shard {key}"
+            raise DatasetError(what, reason, "Delete this file and run again")
         for want in asked:
             _add(cells[want.name], data, want.stored, layer)
 
@@ -229,14 +242,6 @@ class FaceView:
             ids = as_array(self.dataset.read(FACES, key, [IMAGE_ID]).column(IMAGE_ID.name))
             for name, values in rows_for(self.dataset, key, ids, [w.stored for w in asked]).items():
                 cells[name].add(values, "images")
-
-    def _check_stands(self, key: str, table: str, data: pa.Table) -> None:
-        path = self.dataset.part_path(table, key)
-        rows, schema = read_footer(self.dataset.part_path(FACES, key))
-        mine, theirs = stored_digest(data.schema), stored_digest(schema)
-        if data.num_rows != rows or (mine and theirs and mine != theirs):
-            reason = f"it does not stand row by row beside the faces of shard {key}"
-            raise DatasetError(f"{path} is out of step", reason, "Delete this file and run again")
 
 
 def _add(cells: Cells, data: pa.Table, stored: str, source: str) -> None:
@@ -256,21 +261,6 @@ def _field(want: Wanted, kind: pa.DataType | None) -> pa.Field:
     return image_field(want.name, kind)
 
 
-def _join(pieces: list[pa.Table]) -> pa.Table:
-    """One table; a list column whose type differs between shards becomes text."""
-    try:
-        return pa.concat_tables(pieces, promote_options="permissive")
-    except pa.ArrowTypeError:
-        return pa.concat_tables([_as_text(p) for p in pieces], promote_options="permissive")
-
-
-def _as_text(piece: pa.Table) -> pa.Table:
-    for i, name in enumerate(piece.column_names):
-        if name.startswith(PREFIX):
-            piece = piece.set_column(i, name, piece.column(name).cast(pa.string()))
-    return piece
-
-
 def layer_table(dataset: Dataset, name: str, columns: Iterable[str | Column] | None = None) -> pa.Table:
     """See `Dataset.layer_table`."""
     info = dataset.layer(name)
@@ -287,6 +277,3 @@ def layer_table(dataset: Dataset, name: str, columns: Iterable[str | Column] | N
     heads = known if names is None else list(dict.fromkeys(n.partition(".")[0] for n in names))
     fields = [REGISTRY[n].field if n in REGISTRY else pa.field(n, pa.null()) for n in heads]
     return pa.schema(fields).empty_table()
-
-
-__all__ = ["PROVENANCE", "FaceView", "Wanted", "image_rows", "layer_table"]
