@@ -83,13 +83,15 @@ def _taxonomy_lines(one: Taxonomy) -> Iterator[str]:
         f"{one.doc} Version {one.version}, {len(one.labels)} labels. Source: {one.source}.",
     )
     yield ""
-    if one.docs or one.colours:
-        rows = ((f"`{x}`", one.docs.get(x, ""), one.colours.get(x, "")) for x in one.labels)
-        yield from table(("label", "meaning", "colour") if one.colours else ("label", "meaning"), (
-            row if one.colours else row[:2] for row in rows
-        ))  # fmt: skip
-    else:
-        yield ", ".join(f"`{x}`" for x in one.labels)
+    told = [x for x in one.labels if x in one.docs or x in one.colours]
+    if len(told) < len(one.labels):
+        yield from (", ".join(f"`{x}`" for x in one.labels), "")
+    if one.colours:
+        yield from table(
+            ("label", "meaning", "colour"), ((f"`{x}`", one.docs.get(x, ""), one.colours[x]) for x in told)
+        )
+    elif told:
+        yield from table(("label", "meaning"), ((f"`{x}`", one.docs[x]) for x in told))
     yield ""
 
 
