@@ -175,9 +175,7 @@ def check(column: Column, values: pa.Array, labels: Callable[[str], frozenset[st
         return
     for part in _number_parts(values):
         if not numbers_within(part, column.low, column.high):
-            raise SchemaError(
-                f"column {column.name}", f"values outside [{column.low}, {column.high}] or not a number"
-            )
+            raise SchemaError(f"column {column.name}", f"values outside [{column.low}, {column.high}] or not a number")
 
 
 def _number_parts(values: pa.Array) -> list[pa.Array]:

@@ -25,15 +25,18 @@ def scores(
 ) -> Column:
     """Declare a struct column with one float32 per label of a taxonomy."""
     fields = [pa.field(label, F32) for label in taxonomy(taxonomy_name).labels]
-    return group.add(
-        name, pa.struct(fields), Kind.SCORES, doc, low=low, high=high, unit=unit, taxonomy=taxonomy_name
-    )
+    return group.add(name, pa.struct(fields), Kind.SCORES, doc, low=low, high=high, unit=unit, taxonomy=taxonomy_name)
 
 
 SECOND = ColumnGroup("second opinion", "BlazeFace looks again at each face.")
 SECOND_SCORE = SECOND.add(
-    "second_detector_score", F32, Kind.NUMBER, "BlazeFace's score at the face; 0 if it sees none.",
-    unit="0-1", low=0, high=1,
+    "second_detector_score",
+    F32,
+    Kind.NUMBER,
+    "BlazeFace's score at the face; 0 if it sees none.",
+    unit="0-1",
+    low=0,
+    high=1,
 )
 SECOND_IOU = SECOND.add(
     "second_detector_iou", F32, Kind.NUMBER, "Overlap of the two detectors' boxes.", unit="0-1", low=0, high=1
@@ -151,9 +154,7 @@ DEMOGRAPHICS = ColumnGroup("perceived demographics", "A model's perception, not 
 AGE = DEMOGRAPHICS.add(
     "perceived_age", F32, Kind.NUMBER, "Mean of the age distribution.", unit="years", low=0, high=120, sensitive=True
 )
-AGE_SD = DEMOGRAPHICS.add(
-    "perceived_age_sd", F32, Kind.NUMBER, "Its standard deviation.", unit="years", low=0, high=60
-)
+AGE_SD = DEMOGRAPHICS.add("perceived_age_sd", F32, Kind.NUMBER, "Its standard deviation.", unit="years", low=0, high=60)
 AGE_GROUP = DEMOGRAPHICS.add(
     "perceived_age_group", pa.string(), Kind.LABEL, "Most probable FairFace bin.",
     taxonomy="age-fairface-9", sensitive=True,
