@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from annotators.base import FaceBatch
 from annotators.canonical_face import Pose, canonical_face, rotation_of
+from annotators.points import mirror
 from schemas.columns import faces, labels
 
 
@@ -33,3 +34,8 @@ def with_lids(mesh: np.ndarray, lids: np.ndarray, corners: tuple[int, int], open
     for upper, lower in lids:
         mesh[upper] = mesh[lower] - [0, opening * width, 0]
     return mesh
+
+
+def mirrored(mesh: np.ndarray) -> np.ndarray:
+    """The mesh of the mirrored picture."""
+    return mirror(mesh, "points-478", 1000.0)

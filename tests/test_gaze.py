@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_meshes import batch_of_images, read
 from synthetic_meshes import batch_of, mesh_at, with_lids
 
 from annotators.canonical_face import TO_CAMERA, canonical_face, direction_angles, fit_pose, rotation_of
 from annotators.face_state import LEFT_LIDS, RIGHT_LIDS
 from annotators.gaze import EYE_RADIUS, EYEBALL, Gaze
+from annotators.weights import ModelStore
 
 ANGLE = st.floats(-30, 30)
 
@@ -84,3 +88,14 @@ def test_a_wink_is_read_from_the_open_eye() -> None:
     with_lids(mesh, LEFT_LIDS, (263, 362), 0.02)
     mesh[473, 0] += 40  # the closed eye's iris is invented by the mesh
     assert gaze_of(mesh)["gaze_yaw"] == pytest.approx(12, abs=0.5)
+
+
+def test_real_faces_and_their_mirror_images(models: ModelStore, shared_data: Path) -> None:
+    names = ["skimage/astronaut.png", "face_recognition/obama.jpg", "face_recognition/biden.jpg"]
+    photos = [read(shared_data / "photos" / n) for n in names]
+    flipped = [np.ascontiguousarray(p[:, ::-1]) for p in photos]
+    for a, b in zip(*(Gaze().annotate(batch_of_images(models, p)).to_pylist() for p in (photos, flipped)), strict=True):
+        assert a["label_status"] == b["label_status"] == "ok"
+        assert b["gaze_yaw"] == pytest.approx(-a["gaze_yaw"], abs=5)
+        assert b["gaze_pitch"] == pytest.approx(a["gaze_pitch"], abs=3)
+        assert abs(a["gaze_yaw"]) < 15  # official portraits look at or near the camera

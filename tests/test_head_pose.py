@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_meshes import batch_of_images, batch_of_photos, read
 from synthetic_meshes import batch_of, mesh_at
 
+from annotators.base import FaceBatch
 from annotators.canonical_face import angles, canonical_face, fit_pose, rotation_of
 from annotators.head_pose import HeadPose
+from annotators.weights import ModelStore
 
 YAW = st.floats(-75, 75)
 PITCH = st.floats(-45, 45)
@@ -88,3 +93,33 @@ def test_perspective_costs_little() -> None:
         depth = 60 / (60 - head[:, 2])
         mesh[:468] = np.column_stack([head[:, 0] * depth, -head[:, 1] * depth, -head[:, 2]]) * 12
         assert angles(fit_pose(mesh).rotation)[:2] == pytest.approx((yaw, 10), abs=4)
+
+
+def poses_of(batch: FaceBatch) -> list[tuple[float, float, float]]:
+    rows = HeadPose().annotate(batch).to_pylist()
+    assert [r["label_status"] for r in rows] == ["ok"] * len(rows)
+    return [(r["pose_yaw"], r["pose_pitch"], r["pose_roll"]) for r in rows]
+
+
+def test_turned_photos_turn_the_pose(models: ModelStore, shared_data: Path) -> None:
+    """The photo turned counterclockwise by an angle gives the same rotation with that angle before it."""
+    names = ["skimage/astronaut.png", "derived/rot15.jpg", "derived/rot45.jpg"]
+    upright, *turned = poses_of(batch_of_photos(models, [shared_data / "photos" / n for n in names]))
+    for angle, found in zip((15, 45), turned, strict=True):
+        expected = angles(rotation_of(0, 0, -angle) @ rotation_of(*upright))
+        assert found == pytest.approx(expected, abs=3)
+        assert found[2] - upright[2] == pytest.approx(-angle, abs=5)
+
+
+def test_mirrored_photos_mirror_the_pose(models: ModelStore, shared_data: Path) -> None:
+    names = ["skimage/astronaut.png", "face_recognition/obama.jpg", "face_recognition/biden.jpg"]
+    photos = [read(shared_data / "photos" / n) for n in names]
+    flipped = [np.ascontiguousarray(p[:, ::-1]) for p in photos]
+    for a, b in zip(*(poses_of(batch_of_images(models, p)) for p in (photos, flipped)), strict=True):
+        assert b == pytest.approx((-a[0], a[1], -a[2]), abs=3)
+
+
+def test_portraits_face_the_camera(models: ModelStore, shared_data: Path) -> None:
+    names = ["face_recognition/obama.jpg", "face_recognition/biden.jpg"]
+    for pose in poses_of(batch_of_photos(models, [shared_data / "photos" / n for n in names])):
+        assert np.abs(pose).max() < 20
