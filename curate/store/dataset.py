@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.store import checks, parts
+from curate.store.info import INFO_FILE, DatasetInfo, read_info, write_info
 from curate.store.layers import LayerInfo, by_authority, now
 from curate.store.lock import locked
 from curate.store.names import FACES, IMAGES, LABELS, SOURCES, check_name, folder, key_order, layer_of
@@ -24,36 +24,9 @@ from schemas.columns.labels import STATUS as LABEL_STATUS
 if TYPE_CHECKING:
     from curate.store.counts import Counts
 
-FORMAT_VERSION = 1
-INFO_FILE = "dataset.json"
 LAYER_FILE = "_layer.json"
 
 Name = str | Column
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What `dataset.json` holds.
-
-    Attributes:
-        format_version: Version of the folder layout.
-        name: For people.
-        created: ISO 8601 in UTC.
-        revision: Which detection the faces and labels in force come from.
-        licence: Default licence of the pictures.
-        consent: Default consent statement.
-        sources: What was ingested, an entry per call.
-        detector: Name, version and config of the detector that owns the face ids of this revision.
-    """
-
-    format_version: int = FORMAT_VERSION
-    name: str = ""
-    created: str = ""
-    revision: int = 0
-    licence: str = ""
-    consent: str = ""
-    sources: list[dict[str, Any]] = field(default_factory=list)
-    detector: dict[str, Any] = field(default_factory=dict)
 
 
 class Dataset:
@@ -87,7 +60,7 @@ class Dataset:
             what = "already holds a dataset" if (path / INFO_FILE).exists() else "is not an empty folder"
             raise DatasetError(f"{path} {what}", fix="Give the name of a new folder")
         info = DatasetInfo(name=name or path.resolve().name, created=now(), licence=licence, consent=consent)
-        parts.write_json(path / INFO_FILE, dataclasses.asdict(info))
+        write_info(path, info)
         return cls(path, info)
 
     @classmethod
@@ -102,15 +75,7 @@ class Dataset:
             raise DatasetError(f"there is no folder {path}", fix="Check the path; 'facecurate run' makes a dataset")
         if not (path / INFO_FILE).is_file():
             raise DatasetError(f"{path} is not a dataset", f"it holds no {INFO_FILE}", "Give a dataset's folder")
-        data = parts.read_json(path / INFO_FILE)
-        version = data.get("format_version")
-        if not isinstance(version, int) or version > FORMAT_VERSION:
-            reason = f"its format version is {version}, this program knows {FORMAT_VERSION}"
-            raise DatasetError(f"{path} cannot be opened", reason, "Update facecurate")
-        try:
-            info = DatasetInfo(**data)
-        except TypeError as error:
-            raise DatasetError(f"{path / INFO_FILE} is not understood", str(error)) from error
+        info = read_info(path)
         parts.clean(path)
         return cls(path, info)
 
@@ -127,14 +92,14 @@ class Dataset:
         Raises:
             DatasetError: if there is no such revision.
         """
-        newest = int(parts.read_json(self.path / INFO_FILE)["revision"])
+        newest = read_info(self.path).revision
         if not 0 <= revision <= newest:
             raise DatasetError(f"{self.path} has no revision {revision}", f"the newest is {newest}")
         return Dataset(self.path, dataclasses.replace(self.info, revision=revision))
 
     def new_revision(self) -> Dataset:
         """Begin a revision without faces and labels; those of earlier revisions stay beside it."""
-        newest = int(parts.read_json(self.path / INFO_FILE)["revision"])
+        newest = read_info(self.path).revision
         return self._with(revision=newest + 1, detector={})
 
     def with_detector(self, detector: Mapping[str, Any]) -> Dataset:
@@ -144,12 +109,11 @@ class Dataset:
     def add_source(self, source: Mapping[str, Any]) -> Dataset:
         """Note in `dataset.json` what was ingested; an entry that is there already is not repeated."""
         entry = dict(source)
-        known = list(parts.read_json(self.path / INFO_FILE)["sources"])
+        known = read_info(self.path).sources
         return self._with(sources=known if entry in known else [*known, entry])
 
     def _with(self, **changes: Any) -> Dataset:
-        stored = DatasetInfo(**parts.read_json(self.path / INFO_FILE))
-        parts.write_json(self.path / INFO_FILE, dataclasses.asdict(dataclasses.replace(stored, **changes)))
+        write_info(self.path, dataclasses.replace(read_info(self.path), **changes))
         return Dataset(self.path, dataclasses.replace(self.info, **changes))
 
     def lock(self) -> AbstractContextManager[None]:

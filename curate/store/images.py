@@ -22,7 +22,7 @@ PREFIX = f"{EXTRA.name}."
 
 def images(dataset: Dataset, columns: Iterable[str | Column] | None = None, where: str | None = None) -> pa.Table:
     """See `Dataset.images`."""
-    from curate.store.sql import Condition
+    from curate.store.condition import Condition
 
     names = list(IMAGES) if columns is None else [c.name if isinstance(c, Column) else c for c in columns]
     condition = Condition(where, {n.lower(): n for n in IMAGES}) if where else None

@@ -165,7 +165,7 @@ class FaceView:
         self, columns: Iterable[str | Column] | None = None, where: str | None = None, *, provenance: bool = False
     ) -> Iterator[pa.Table]:
         """The view shard by shard, empty shards left out; see `Dataset.iter_faces`."""
-        from curate.store.sql import Condition
+        from curate.store.condition import Condition
 
         names = self._requested(columns)
         condition = Condition(where, self.names()) if where else None
@@ -176,7 +176,7 @@ class FaceView:
     def _stream(
         self, wanted: list[Wanted], shown: list[str], condition: object, provenance: bool
     ) -> Iterator[pa.Table]:
-        from curate.store.sql import Condition
+        from curate.store.condition import Condition
 
         for key in self.dataset.keys(FACES):
             table = self.part(key, wanted, provenance=provenance)
