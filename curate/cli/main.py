@@ -67,12 +67,14 @@ def _run(arguments: list[str], debug: bool) -> int:
             raise
         return _complain(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("stopped; what is done is kept. The same command goes on where it stopped", INTERRUPTED)
+        code = INTERRUPTED
     except _UsageProblem as error:
         return _complain(_explain(error), 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: no noise at exit
         return 0
+    if code == INTERRUPTED:  # typer turns Ctrl-C into a return value
+        return _complain("stopped; what is done is kept. The same command goes on where it stopped", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

@@ -139,7 +139,7 @@ def _options(
         detector=detector,
         workers=workers,
         shard_size=shard_size,
-        listing=ListOptions(licence=licence, consent=consent),
+        listing=ListOptions(licence=licence or None, consent=consent or None),
         retry_failed=retry_failed,
         quiet=quiet,
         command=tuple(sys.argv[1:]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class ProgressBar:
         self.images = self.faces = self.failures = 0
         self._lock = threading.Lock()
         self._bar: Progress | None = None
+        self._first: tuple[float, int] | None = None
 
     def __enter__(self) -> ProgressBar:
         if not self.quiet:
@@ -48,11 +50,18 @@ class ProgressBar:
             self.faces += tick.faces
             self.failures += tick.failures
             if self._bar:
-                elapsed = self._bar.tasks[0].elapsed or 0
-                speed = self.images / elapsed if elapsed else 0.0
+                speed = self._speed()
                 self._bar.update(
                     self._task, completed=self.images, faces=self.faces, failures=self.failures, speed=speed
                 )
+
+    def _speed(self) -> float:
+        """Images per second since the first tick, which leaves the loading of models out."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, self.images)
+        begun, before = self._first
+        return (self.images - before) / (now - begun) if now > begun else 0.0
 
 
 def _bar() -> Progress:
