@@ -2,7 +2,8 @@
 
 Old exporters list the weights among the graph's inputs, which keeps ONNX Runtime from folding them;
 and a network's inner feature maps can be read once they are named as outputs. Both are a matter of
-adding or leaving out entries of the file's top level. Field numbers are those of onnx.proto3.
+adding or leaving out entries of the graph. So is freeing a network that was exported for one picture
+size, but could take any, of the sizes written into it. Field numbers are those of onnx.proto3.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 IR_VERSION, GRAPH = 1, 7  # ModelProto
-INITIALIZER, INPUT, OUTPUT = 5, 11, 12  # GraphProto
+INITIALIZER, INPUT, OUTPUT, VALUE_INFO = 5, 11, 12, 13  # GraphProto
 TENSOR_NAME, VALUE_NAME = 8, 1  # TensorProto, ValueInfoProto
+TYPE, TENSOR_TYPE, ELEMENT_TYPE, FLOAT = 2, 1, 1, 1  # ValueInfoProto, TypeProto, TypeProto.Tensor, TensorProto
 VARINT, BYTES = 0, 2
 FIXED = {1: 8, 5: 4}
 IR_WITHOUT_WEIGHT_INPUTS = 4
 
 
-def prepare(model: bytes, extra_outputs: Sequence[str] = ()) -> bytes:
-    """Take the weights out of the graph's inputs and name inner tensors as outputs.
+def prepare(model: bytes, extra_outputs: Sequence[str] = (), any_size: bool = False) -> bytes:
+    """Take the weights out of the graph's inputs, name inner tensors as outputs, free the sizes.
 
     Args:
         model: The bytes of an ONNX file.
         extra_outputs: Names of inner tensors, appended to the outputs.
+        any_size: Forget the declared shapes of inputs, outputs and inner tensors (all float32).
 
     Raises:
         ValueError: if the bytes are not an ONNX model.
@@ -32,7 +35,7 @@ def prepare(model: bytes, extra_outputs: Sequence[str] = ()) -> bytes:
         if field == IR_VERSION:
             version = int.from_bytes(value, "little")
         elif field == GRAPH:
-            parts.append(_entry(GRAPH, BYTES, _prepared_graph(value, extra_outputs)))
+            parts.append(_entry(GRAPH, BYTES, _prepared_graph(value, extra_outputs, any_size)))
         else:
             parts.append(_entry(field, kind, value))
     if not version:
@@ -40,16 +43,22 @@ def prepare(model: bytes, extra_outputs: Sequence[str] = ()) -> bytes:
     return _entry(IR_VERSION, VARINT, bytes([max(version, IR_WITHOUT_WEIGHT_INPUTS)])) + b"".join(parts)
 
 
-def _prepared_graph(graph: bytes, extra_outputs: Sequence[str]) -> bytes:
+def _prepared_graph(graph: bytes, extra_outputs: Sequence[str], any_size: bool) -> bytes:
     fields = list(_fields(graph))
     weights = {_text(value, TENSOR_NAME) for field, _, value in fields if field == INITIALIZER}
-    kept = [
-        _entry(field, kind, value)
-        for field, kind, value in fields
-        if field != INPUT or _text(value, VALUE_NAME) not in weights
-    ]
+    kept = []
+    for field, kind, value in fields:
+        if (field == INPUT and _text(value, VALUE_NAME) in weights) or (any_size and field == VALUE_INFO):
+            continue
+        shaped = any_size and field in (INPUT, OUTPUT)
+        kept.append(_entry(field, kind, _without_shape(value) if shaped else value))
     added = [_entry(OUTPUT, BYTES, _entry(VALUE_NAME, BYTES, name.encode())) for name in extra_outputs]
     return b"".join(kept + added)
+
+
+def _without_shape(value_info: bytes) -> bytes:
+    tensor = _entry(TENSOR_TYPE, BYTES, _entry(ELEMENT_TYPE, VARINT, bytes([FLOAT])))
+    return _entry(VALUE_NAME, BYTES, _text(value_info, VALUE_NAME)) + _entry(TYPE, BYTES, tensor)
 
 
 def _text(message: bytes, wanted: int) -> bytes:

@@ -24,12 +24,13 @@ class OnnxModel:
     Args:
         path: The file.
         extra_outputs: Names of inner tensors to give as further outputs.
+        any_size: Let inputs have other sizes than the file declares.
 
     Raises:
         ModelError: if the file is no model that the library can run.
     """
 
-    def __init__(self, path: Path, extra_outputs: Sequence[str] = ()) -> None:
+    def __init__(self, path: Path, extra_outputs: Sequence[str] = (), any_size: bool = False) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -37,7 +38,7 @@ class OnnxModel:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = ERRORS_ONLY
         try:
-            model = prepare(path.read_bytes(), extra_outputs)
+            model = prepare(path.read_bytes(), extra_outputs, any_size)
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ModelError(f"{path.name} cannot be loaded", str(error)) from error
