@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from annotators.canonical_face import canonical_face
 from annotators.points import convert, mirror
 from schemas import SchemaError, TaxonomyError, UnknownNameError
 from schemas.landmarks import Conversion, Layout, conversion, conversions, layout, layouts, opposite
@@ -176,3 +177,14 @@ def test_five_point_template_lies_mirrored_about_its_middle() -> None:
         [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
     )
     np.testing.assert_allclose(mirror(arcface, "points-5", 112), arcface, atol=0.6)
+
+
+def test_mirror_table_is_the_canonical_heads_own() -> None:
+    head = canonical_face().points
+    table = list(layout("points-478").mirror[:468])
+    np.testing.assert_allclose(head[table] * [-1, 1, 1], head, atol=1e-4)
+    for name, numbers in layout("points-478").groups.items():
+        sides = {"right_": -1, "left_": 1}
+        for prefix, sign in sides.items():
+            if name.startswith(prefix) and "iris" not in name:
+                assert (sign * head[list(numbers), 0] > 0).all(), f"{name} lies on the other side"
