@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from annotators.weights import ModelStore
 
 app = typer.Typer(help="List, fetch and check the model files.", no_args_is_help=True)
 
@@ -63,10 +65,11 @@ def verify(names: Names = None) -> int:
     return 1 if bad else 0
 
 
-def _place(store: object, name: str) -> str:
+def _place(store: ModelStore, name: str) -> str:
     from schemas import ModelError
 
     try:
-        return str(Path(store.path(name)))  # type: ignore[attr-defined]
+        store.path(name)
     except ModelError:
         return "no"
+    return "yes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from curate.store import Dataset
 
 FORMATS = ("table", "csv", "json")
+UNLIMITED = 10_000
+"""Columns of a line that goes to a file or a pipe: nothing is wrapped or cut there."""
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -62,7 +65,8 @@ def show_rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         table.add_column(title, justify="right" if isinstance(rows[0][i], int | float) else "left")
     for row in rows:
         table.add_row(*(_cell(v) for v in row))
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+    wide = None if sys.stdout.isatty() else UNLIMITED
+    Console(width=wide, highlight=False, markup=False).print(table)
 
 
 def show_table(table: pa.Table, form: str) -> None:

@@ -1,0 +1,145 @@
+"""What a whole run costs over its models and decoding alone, and what a second worker gains.
+
+The bare cost is measured in the same run: every model call is timed where it happens, and the same
+bytes are decoded once more with plain Pillow. Prints ratios and the share of each annotator.
+
+    python -m benchmarks.end_to_end [--images 400] [--rounds 3] [--input FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pyarrow.parquet as pq
+from PIL import Image
+
+from annotators import runtime
+from curate import api
+from curate.engine.local import LocalEngine
+from curate.engine.run import execute
+from curate.ingest import SourceReader
+from curate.store import Dataset
+
+FAIRFACE = Path(__file__).resolve().parents[2] / "shared" / "data" / "fairface"
+
+
+@dataclass
+class Clock:
+    """Seconds by what they were spent on."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, what: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, its time counted."""
+
+        def wrapper(*arguments: Any, **options: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return call(*arguments, **options)
+            finally:
+                self.seconds[what] = self.seconds.get(what, 0.0) + time.perf_counter() - begun
+
+        return wrapper
+
+
+@contextmanager
+def timed_models(clock: Clock) -> Iterator[None]:
+    """Count the time inside model files: running and loading them."""
+    kinds = (runtime.OnnxModel, runtime.TfliteModel)
+    saved = [(k, k.__call__, k.__init__) for k in kinds]
+    for kind, call, load in saved:
+        kind.__call__ = clock.timed("models", call)  # type: ignore[method-assign]
+        kind.__init__ = clock.timed("loading", load)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for kind, call, load in saved:
+            kind.__call__, kind.__init__ = call, load  # type: ignore[method-assign]
+
+
+def sample(folder: Path, images: int) -> Path:
+    """The first FairFace pictures as one Parquet file of bytes."""
+    target = folder / "sample.parquet"
+    pq.write_table(pq.read_table(sorted(FAIRFACE.glob("*.parquet"))[0]).slice(0, images), target, row_group_size=200)
+    return target
+
+
+def one_worker(source: Path, target: Path) -> tuple[float, float, dict[str, float]]:
+    """Seconds of a run with one worker, its bare seconds, and seconds by stage."""
+    clock = Clock()
+    ds = api.ingest_sources(source, target, api.Options())
+    plan = api.plan(ds, api.Options(), None)
+    with timed_models(clock):
+        begun = time.perf_counter()
+        record = execute(ds, plan, LocalEngine(1), quiet=True)
+        wall = time.perf_counter() - begun - clock.seconds["loading"]
+    return wall, clock.seconds["models"] + decoding(ds), record.seconds
+
+
+def decoding(ds: Dataset) -> float:
+    """Seconds of decoding the same bytes with plain Pillow."""
+    seconds = 0.0
+    with SourceReader() as reader:
+        for row in ds.images(["uri", "member"]).to_pylist():
+            data = reader.read(row["uri"], row["member"])
+            begun = time.perf_counter()
+            Image.open(io.BytesIO(data)).convert("RGB")
+            seconds += time.perf_counter() - begun
+    return seconds
+
+
+def two_workers(source: Path, target: Path, workers: int) -> float:
+    """Images per second over the middle of a run, start-up left out."""
+    ds = api.ingest_sources(source, target, api.Options(shard_size=40))
+    plan = api.plan(ds, api.Options(), None)
+    ticks: list[tuple[float, int]] = []
+    for _ in LocalEngine(workers).run(plan.job, plan.tasks, lambda t: ticks.append((time.perf_counter(), t.images))):
+        pass
+    quarter = len(ticks) // 5
+    middle = ticks[quarter : len(ticks) - quarter]
+    return sum(n for _, n in middle[1:]) / (middle[-1][0] - middle[0][0])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--input", type=Path)
+    chosen = parser.parse_args()
+    cv2.setNumThreads(1)
+    overhead, gains, speeds = [], [], []
+    stages: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = chosen.input or sample(folder, chosen.images)
+        for i in range(chosen.rounds):
+            wall, bare, stages = one_worker(source, folder / f"bare{i}")
+            one, two = (two_workers(source, folder / f"w{i}{n}", n) for n in (1, 2))
+            overhead.append(wall / bare)
+            gains.append(two / one)
+            speeds.append(two)
+            print(f"round {i}: run {wall:.1f} s, bare {bare:.1f} s; {one:.1f} and {two:.1f} images/s", flush=True)
+    print(f"\n| measure ({chosen.images} pictures) | median of {chosen.rounds} | least | most |\n|---|---|---|---|")
+    rows = {"one worker / bare models and decoding": overhead, "two workers / one worker": gains}
+    rows["images per second, two workers"] = speeds
+    for label, values in rows.items():
+        print(f"| {label} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |")
+    print("\n| stage | share of the run |\n|---|---|")
+    for stage, seconds in sorted(stages.items(), key=lambda kv: -kv[1]):
+        if stage != "total":
+            print(f"| {stage} | {seconds / stages['total']:.1%} |")
+
+
+if __name__ == "__main__":
+    main()
