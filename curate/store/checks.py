@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from curate.store.parts import DIGEST, digest
 from schemas import REGISTRY, SchemaError, Status, check, labels_of
 from schemas.column import ColumnGroup
+from schemas.columns import images
 from schemas.columns.faces import FACE_ID, FACES
 from schemas.columns.images import IMAGES
 from schemas.columns.labels import LAYER
@@ -51,7 +52,8 @@ def check_group(table: pa.Table, group: ColumnGroup, required: Iterable[str]) ->
 
 def check_images(table: pa.Table) -> None:
     """Check an images part; errors as `check_group`."""
-    check_group(table, IMAGES, ("image_id", "uri", "member", "status", "reason"))
+    required = (images.IMAGE_ID, images.URI, images.MEMBER, images.STATUS, images.REASON)
+    check_group(table, IMAGES, [c.name for c in required])
 
 
 def check_faces(table: pa.Table) -> None:
@@ -60,7 +62,7 @@ def check_faces(table: pa.Table) -> None:
     Raises:
         SchemaError: naming what is wrong.
     """
-    check_group(table, FACES, (FACE_ID.name, "image_id"))
+    check_group(table, FACES, (FACE_ID.name, images.IMAGE_ID.name))
     ids = as_array(table.column(FACE_ID.name))
     if ids.null_count or len(ids.unique()) != len(ids):
         raise SchemaError("the faces table has empty or repeated face ids")
