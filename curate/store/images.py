@@ -95,7 +95,7 @@ def _typed(values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([v if v is None or isinstance(v, str) else json.dumps(v) for v in values])
+        return _texts(values)
 
 
 def current(table: pa.Table) -> pa.Table:
@@ -148,15 +148,17 @@ def image_field(name: str, kind: pa.DataType) -> pa.Field:
 
 
 def join(pieces: list[pa.Table]) -> pa.Table:
-    """One table; a list column whose type differs between shards becomes text."""
-    try:
-        return pa.concat_tables(pieces, promote_options="permissive")
-    except pa.ArrowTypeError:
-        return pa.concat_tables([_as_text(p) for p in pieces], promote_options="permissive")
+    """One table; a list column whose types do not go together between shards becomes text."""
+    for name in [n for n in pieces[0].column_names if n.startswith(PREFIX)]:
+        kinds = {p.schema.field(name).type for p in pieces} - {pa.null()}
+        if len(kinds) > 1 and not all(pa.types.is_integer(k) or pa.types.is_floating(k) for k in kinds):
+            pieces = [_replaced(p, name, _texts(p.column(name).to_pylist())) for p in pieces]
+    return pa.concat_tables(pieces, promote_options="permissive")
 
 
-def _as_text(piece: pa.Table) -> pa.Table:
-    for i, name in enumerate(piece.column_names):
-        if name.startswith(PREFIX):
-            piece = piece.set_column(i, name, piece.column(name).cast(pa.string()))
-    return piece
+def _replaced(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+def _texts(values: list[Any]) -> pa.Array:
+    return pa.array([v if v is None or isinstance(v, str) else json.dumps(v) for v in values], pa.string())
