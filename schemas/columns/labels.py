@@ -211,3 +211,11 @@ CAPTION = CAPTION_GROUP.add("caption", pa.string(), Kind.TEXT, "One or two sente
 CAPTION_FACTS = CAPTION_GROUP.add(
     "caption_facts", pa.list_(pa.string()), Kind.LIST, "The claims in the caption, as `column=label`."
 )
+
+REVIEW = ColumnGroup("review", "What people say when they look at faces one by one.")
+REVIEW_TAGS = REVIEW.add(
+    "review_tags", pa.list_(pa.string()), Kind.LIST, "Tags that a reviewer set; an empty list where all were removed."
+)
+REVIEW_REJECTED = REVIEW.add(
+    "review_rejected", pa.bool_(), Kind.FLAG, "A reviewer deleted this face: no face, or not wanted."
+)

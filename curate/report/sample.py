@@ -1,0 +1,91 @@
+"""Which faces the page shows: deterministic, varied, and no children's where that is asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from schemas.columns import faces, labels
+
+MINOR_GROUPS = ("0-2", "3-9", "10-19")
+ADULT_AGE = 18.0
+POOL = 1500
+"""Faces looked at when the gallery is put together; a fixed pseudo-random draw of all."""
+
+VARIED = (labels.PERCEIVED_EMOTION, labels.AGE_GROUP, labels.GENDER, labels.MONK)
+SPREAD = (labels.YAW, labels.PITCH, labels.QUALITY_SCORE)
+NEEDED = (faces.FACE_ID, faces.IMAGE_ID, labels.AGE, labels.QUALITY_SCORE, *VARIED, *SPREAD)
+"""Columns that `minors`, `varied` and `extremes` read where they are present."""
+
+
+def minors(table: pa.Table) -> NDArray[np.bool_]:
+    """Which faces are flagged as children: by age group under 20, or by a mean age under 18."""
+    flags = np.zeros(table.num_rows, dtype=bool)
+    if labels.AGE_GROUP.name in table.column_names:
+        young = pc.is_in(table.column(labels.AGE_GROUP.name), value_set=pa.array(MINOR_GROUPS))
+        flags |= np.asarray(young.to_numpy(), dtype=bool)
+    if labels.AGE.name in table.column_names:
+        under = pc.fill_null(pc.less(table.column(labels.AGE.name), ADULT_AGE), False)
+        flags |= np.asarray(under.to_numpy(), dtype=bool)
+    return flags
+
+
+def varied(table: pa.Table, allowed: NDArray[np.bool_], count: int) -> list[int]:
+    """Rows for the gallery: each next face is the one whose labels have been shown least.
+
+    Args:
+        table: One row per face with some of `NEEDED`.
+        allowed: Which rows may be shown.
+        count: Most rows wanted.
+
+    Returns:
+        Row numbers; the same table gives the same rows, whatever the order of its rows.
+    """
+    ids = table.column(faces.FACE_ID.name).to_pylist()
+    rows = sorted(np.flatnonzero(allowed).tolist(), key=lambda i: _draw(ids[i]))[:POOL]
+    traits = _traits(table.take(rows)) if rows else []
+    shown: Counter[tuple[int, str]] = Counter()
+    left = list(range(len(rows)))
+    chosen: list[int] = []
+    while left and len(chosen) < count:
+        best = max(left, key=lambda i: (sum(1 / (1 + shown[t]) ** 2 for t in traits[i]), -i))
+        left.remove(best)
+        shown.update(traits[best])
+        chosen.append(rows[best])
+    return chosen
+
+
+def _draw(face_id: str) -> bytes:
+    return hashlib.blake2b(face_id.encode(), digest_size=8).digest()
+
+
+def _traits(table: pa.Table) -> list[tuple[tuple[int, str], ...]]:
+    columns: list[Sequence[object]] = [table.column(faces.IMAGE_ID.name).to_pylist()]
+    columns += [table.column(c.name).to_pylist() for c in VARIED if c.name in table.column_names]
+    columns += [_fifths(table.column(c.name)) for c in SPREAD if c.name in table.column_names]
+    return [tuple((i, str(value)) for i, value in enumerate(row)) for row in zip(*columns, strict=True)]
+
+
+def _fifths(values: pa.ChunkedArray) -> list[object]:
+    numbers = values.to_numpy().astype(np.float64)
+    low, high = (np.nanmin(numbers), np.nanmax(numbers)) if np.isfinite(numbers).any() else (0.0, 1.0)
+    span = (high - low) or 1.0
+    return [None if np.isnan(v) else min(int(5 * (v - low) / span), 4) for v in numbers]
+
+
+def extremes(table: pa.Table, allowed: NDArray[np.bool_], count: int) -> tuple[list[int], list[int]]:
+    """Rows of the worst and of the best faces by quality, without overlap; equal scores go by face id."""
+    if labels.QUALITY_SCORE.name not in table.column_names:
+        return [], []
+    scores = table.column(labels.QUALITY_SCORE.name).to_numpy().astype(np.float64)
+    usable = np.flatnonzero(allowed & np.isfinite(scores))
+    ids = table.column(faces.FACE_ID.name)
+    order = sorted(usable.tolist(), key=lambda i: (scores[i], ids[i].as_py()))
+    worst = order[: min(count, (len(order) + 1) // 2)]
+    return worst, [i for i in order[::-1][:count] if i not in worst]
