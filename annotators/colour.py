@@ -38,14 +38,16 @@ def linear_rgb(rgb: NDArray[Any]) -> Array:
         Linear light in 0-1, same shape.
     """
     if rgb.dtype == np.uint8:
-        return _LINEAR_8_BIT[rgb]
-    return _linear(np.asarray(rgb, np.float64))
+        return np.asarray(_LINEAR_8_BIT[rgb])
+    return np.asarray(_linear(np.asarray(rgb, np.float64)))
 
 
 def linear_to_lab(linear: ArrayLike) -> Array:
     """CIELAB of linear sRGB, shape (..., 3): L* in 0-100, a* to red, b* to yellow."""
     xyz = np.asarray(linear, np.float64) @ SRGB_TO_XYZ.T / WHITE_D65
-    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
+    f = np.cbrt(xyz)
+    dark = xyz <= (6 / 29) ** 3
+    f[dark] = xyz[dark] * (29 / 6) ** 2 / 3 + 4 / 29
     x, y, z = f[..., 0], f[..., 1], f[..., 2]
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
@@ -77,7 +79,7 @@ def typology_angle(lab: ArrayLike) -> Array:
 
 
 def _hue(a: Array, b: Array) -> Array:
-    return np.degrees(np.arctan2(b, a)) % 360
+    return np.asarray(np.degrees(np.arctan2(b, a)) % 360)
 
 
 def _chroma_weight(chroma: Array) -> Array:
