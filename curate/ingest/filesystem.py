@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from schemas.errors import MissingExtraError, UsageError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 EXTRA_OF_PROTOCOL = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
+FILE_URL = "file://"
 GLOB_CHARACTERS = re.compile(r"[*?\[]")
 
 
@@ -58,11 +59,29 @@ def is_absolute(text: str) -> bool:
 def clean(source: str | Path) -> str:
     """An absolute path (user folder expanded, `file://` resolved) or the URL as it is."""
     text = os.fspath(source)
-    if text.startswith("file://"):
-        text = unquote(urlsplit(text).path)
+    if text.startswith(FILE_URL):
+        text = _path_of(text)
     if is_url(text):
         return text
     return os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - a link keeps its own name
+
+
+def storable(uri: str) -> str:
+    """The path or URL in valid UTF-8: a path in another encoding becomes a `file://` URL of its bytes."""
+    try:
+        uri.encode("utf-8")
+    except UnicodeEncodeError:
+        return FILE_URL + quote(os.fsencode(uri))
+    return uri
+
+
+def readable(name: str) -> str:
+    """A name in valid UTF-8, with marks in place of bytes that are not."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _path_of(file_url: str) -> str:
+    return os.fsdecode(unquote_to_bytes(urlsplit(file_url).path))
 
 
 def has_glob(text: str) -> bool:
@@ -96,6 +115,8 @@ def open_binary(uri: str) -> BinaryIO:
     Raises:
         OSError: if it is gone or refused.
     """
+    if uri.startswith(FILE_URL):
+        uri = _path_of(uri)
     if not is_url(uri):
         return Path(uri).open("rb")
     fs, path = filesystem(uri)

@@ -138,7 +138,9 @@ def decode_other(data: bytes, facts: Facts, limits: Limits) -> Pixels:
         turned = ORIENTATION not in picture.getexif()  # Pillow turns TIFF while loading and drops the tag
         deep = _deep(data) if facts.mode == MODE_16 else None
         pixels = np.asarray(_rgb(picture, facts)) if deep is None else deep
-    return upright(pixels, None if turned and deep is None else facts.orientation)
+    pixels = upright(pixels, None if turned and deep is None else facts.orientation)
+    facts.height, facts.width = pixels.shape[:2]  # Pillow gives the size of a TIFF as turned already
+    return pixels
 
 
 def _opened(data: bytes, name: str) -> Image.Image:

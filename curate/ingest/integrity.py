@@ -1,10 +1,9 @@
 """Whether the coded data of a JPEG file is as long as its picture.
 
 libjpeg fills what is missing with grey, skips what is too much, and says so only in warnings that
-neither OpenCV nor Pillow hands on, so a damaged file decodes in silence. The check asks the decoder for
-its thirst instead: Pillow decodes at one eighth of the size (about half the time of OpenCV's full decoding)
-and is fed so that it shows whether it needed all bytes and no more. Damage that happens to keep the
-length cannot be seen by any decoder.
+neither OpenCV nor Pillow hands on, so a damaged file decodes in silence. So Pillow decodes once more, at one
+eighth of the size, and is fed in such a way that it shows whether it needed all bytes and no more. Damage that
+happens to keep the length cannot be seen by any decoder.
 """
 
 from __future__ import annotations
@@ -20,21 +19,28 @@ from schemas.status import Reason
 
 SLACK = 16
 """Bytes of surplus that are forgiven: some cameras pad their data."""
-FILL = b"\xff\x00" * 10
-"""What the decoder may read ahead: 80 one bits, less than one block of any Huffman code."""
+FILL = b"\xff\x00" * 8
+"""What libjpeg wants to read ahead at the last symbol (57 bits), in ones: less than a block in any Huffman code."""
 PADDING = bytes(random.Random(0).choices(range(1, 255), k=256))
 MARKS = (1, 254)
 
 
 class _Portions(io.BytesIO):
-    """A file whose picture data comes in two portions; `probe` is called between them."""
+    """A file that hands out the bytes before `cut` first, the others when it is asked again.
+
+    Attributes:
+        picture: Set when the headers are read; portions are handed out from then on.
+        mark: Value that the picture was filled with.
+        early: Whether the picture was complete with the first portion: before or instead of asking again.
+        dry: Whether the decoder asked for more than there is.
+    """
 
     def __init__(self, data: bytes, cut: int) -> None:
         super().__init__(data)
         self.cut = cut
         self.picture: JpegImagePlugin.JpegImageFile | None = None
         self.mark = 0
-        self.early = False
+        self.early = True
         self.dry = False
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -42,7 +48,8 @@ class _Portions(io.BytesIO):
             return super().read(size)
         if self.tell() < self.cut:
             return super().read(self.cut - self.tell())
-        self.early = self.early or self.written()
+        if self.tell() == self.cut:
+            self.early = self.written()
         rest = super().read()
         self.dry = not rest
         return rest
@@ -105,24 +112,26 @@ def _check_many(data: bytes, jpeg: JpegFile) -> None:
         parts += [lean[at:stop], PADDING]
         at = stop
     padded = b"".join([*parts, lean[at:]])
-    if _small(lean) != _small(padded):
+    if _decoded(lean, jpeg) != _decoded(padded, jpeg):
         raise PictureError(Reason.CORRUPT, "picture data ends before the picture does")
 
 
-def _small(data: bytes) -> bytes:
-    picture = _open(io.BytesIO(data))
+def _decoded(data: bytes, jpeg: JpegFile) -> bytes:
+    """Pixels; in full size for progressive coding, whose last scans hold only fine detail."""
+    picture = _open(io.BytesIO(data), reduced=not jpeg.progressive)
     try:
         return picture.tobytes()
     except OSError as error:
         raise PictureError(Reason.CORRUPT, str(error)) from error
 
 
-def _open(file: io.BytesIO) -> JpegImagePlugin.JpegImageFile:
+def _open(file: io.BytesIO, reduced: bool = True) -> JpegImagePlugin.JpegImageFile:
     try:
         picture = JpegImagePlugin.JpegImageFile(file)
     except (OSError, SyntaxError, ValueError, IndexError) as error:
         raise PictureError(Reason.CORRUPT, str(error)) from error
-    picture.draft(None, (1, 1))
+    if reduced:
+        picture.draft(None, (1, 1))
     return picture
 
 

@@ -18,7 +18,9 @@ from curate.ingest.filesystem import (
     is_absolute,
     is_folder,
     natural_key,
+    readable,
     stat,
+    storable,
     walk,
 )
 from curate.ingest.lists import is_list, is_path_name, read_list, resolve
@@ -166,14 +168,14 @@ def _path_among(values: Mapping[str, object]) -> str | None:
 def _row(entry: Entry, options: ListOptions, values: Mapping[str, object] | None = None) -> Row:
     values = values or {}
     row: Row = {
-        src.URI.name: entry.uri,
+        src.URI.name: storable(entry.uri),
         src.MEMBER.name: None,
-        src.NAME.name: entry.name,
+        src.NAME.name: readable(entry.name),
         src.BYTES.name: entry.size,
         src.MTIME.name: entry.mtime_ns,
-        src.LICENCE.name: options.licence,
-        src.CONSENT.name: options.consent,
-        src.SPLIT.name: options.split,
+        src.LICENCE.name: options.licence or None,
+        src.CONSENT.name: options.consent or None,
+        src.SPLIT.name: options.split or None,
     }
     for name, value in values.items():
         known = RECOGNISED.get(name.lower())

@@ -30,9 +30,9 @@ TURNS: dict[int, Callable[[Any], Any]] = {
 
 
 def upright(pixels: Pixels, orientation: int | None) -> Pixels:
-    """Pixels turned as EXIF says; C-contiguous."""
+    """Pixels turned as EXIF says; C-contiguous and writeable."""
     turn = TURNS.get(orientation or 1)
-    return np.ascontiguousarray(pixels if turn is None else turn(pixels), np.uint8)
+    return np.require(pixels if turn is None else turn(pixels), np.uint8, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +19,8 @@ SHARDS_WANTED = 16
 
 TABLE = "sources"
 IMAGES_TABLE = "images"
+FILE_COLUMNS = (src.URI, src.MEMBER, src.BYTES, src.MTIME, src.IMAGE_ID)
+"""What `File` is made of, in its order."""
 
 
 class File(NamedTuple):
@@ -42,10 +44,10 @@ class SourceStore(Protocol):
     def keys(self, table: str, /) -> list[str]:
         """Keys of the shards that exist."""
 
-    def read(self, table: str, key: str, /) -> pa.Table:
-        """One shard."""
+    def read(self, table: str, key: str, columns: Iterable[Any] | None = None, /) -> pa.Table:
+        """One shard, or the named columns of it."""
 
-    def write(self, table: str, key: str, rows: pa.Table, /) -> object:
+    def write(self, table: str, key: str, data: pa.Table, /) -> object:
         """Write one shard, whole or not at all."""
 
 
@@ -99,7 +101,7 @@ def plan_shards(ds: SourceStore, sources: pa.Table, shard_size: int | None = Non
     new = [f for f, fresh in zip(listed, is_new, strict=True) if fresh]
     table = _with_content(sources.filter(pa.array(is_new, pa.bool_())), *find_duplicates(known, new))
     size = shard_size or shard_size_for(len(new))
-    first = max((int(key) for key in keys), default=-1) + 1
+    first = max((int(key) for key in keys if key.isdecimal()), default=-1) + 1
     shards = [(f"{first + i:05d}", table.slice(at, size)) for i, at in enumerate(range(0, len(new), size))]
     places = {f.place for f in known}
     return IngestPlan(
@@ -157,17 +159,16 @@ def _hash(reader: SourceReader, file: File) -> str | None:
 
 def _known(ds: SourceStore, keys: Sequence[str]) -> list[File]:
     """Files of the dataset; those already decoded know their content."""
-    files = [file for key in keys for file in _files(ds.read(TABLE, key))]
+    files = [file for key in keys for file in _files(ds.read(TABLE, key, FILE_COLUMNS))]
     decoded: dict[tuple[str, int | None], str | None] = {}
     for key in ds.keys(IMAGES_TABLE):
-        rows = ds.read(IMAGES_TABLE, key).select([src.URI.name, src.MEMBER.name, src.IMAGE_ID.name])
+        rows = ds.read(IMAGES_TABLE, key, [src.URI, src.MEMBER, src.IMAGE_ID])
         decoded.update(((uri, member), image_id) for uri, member, image_id in _tuples(rows))
     return [file._replace(image_id=file.image_id or decoded.get(file.place)) for file in files]
 
 
 def _files(table: pa.Table) -> list[File]:
-    columns = (src.URI, src.MEMBER, src.BYTES, src.MTIME, src.IMAGE_ID)
-    return [File(*row) for row in _tuples(table.select([c.name for c in columns]))]
+    return [File(*row) for row in _tuples(table.select([c.name for c in FILE_COLUMNS]))]
 
 
 def _tuples(table: pa.Table) -> Iterator[tuple[Any, ...]]:
