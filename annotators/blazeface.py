@@ -1,0 +1,100 @@
+"""BlazeFace, full range: the second detector, which looks at every face again and can also work alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotators.base import Config, Detections, Detector
+from annotators.boxes import best_first, iou
+from annotators.crops import Pixels, square, warp
+from annotators.runtime import TfliteModel
+from annotators.weights import ModelStore
+
+SIZE = 192
+GRID = 48
+"""One anchor in each 4-px cell, in rows; all of the picture's size (MediaPipe's full-range options)."""
+SCORE_CLIP = 100.0
+NMS_IOU = 0.3
+
+
+@dataclass(frozen=True)
+class BlazefaceConfig(Config):
+    """Settings of the detector.
+
+    Attributes:
+        threshold: Least score of a face.
+    """
+
+    threshold: float = 0.6
+
+
+class BlazeNetwork:
+    """The network and its decoding, for square crops."""
+
+    def __init__(self, models: ModelStore) -> None:
+        self._network = TfliteModel(models.path("blazeface_full"))
+        rows, columns = np.divmod(np.arange(GRID * GRID), GRID)
+        self._anchors = np.stack([columns + 0.5, rows + 0.5], axis=1) / GRID * SIZE
+
+    def read(self, pixels: Pixels, threshold: float) -> Detections:
+        """Faces in an RGB crop of 192 x 192, in its pixels, best first; see `Detections`."""
+        raw, logits = self._network(pixels[None].astype(np.float32) / 127.5 - 1)
+        scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0].astype(np.float64), -SCORE_CLIP, SCORE_CLIP)))
+        kept = np.flatnonzero(scores >= threshold)
+        values = raw[0, kept].reshape(-1, 8, 2).astype(np.float64)
+        centre, size = values[:, 0] + self._anchors[kept], values[:, 1]
+        points = values[:, 2:] + self._anchors[kept, None]
+        return _blended(np.hstack([centre - size / 2, size]), points, scores[kept])
+
+
+class BlazeFace(Detector):
+    """BlazeFace on the whole picture, letterboxed to 192 px: for faces that fill a fair part of it."""
+
+    name = "blazeface"
+    version = "1"
+    doc = "BlazeFace full range on the whole picture; misses small, masked and tightly cut faces."
+    weights = ("blazeface_full",)
+    config_type = BlazefaceConfig
+
+    def setup(self, models: ModelStore) -> None:
+        self._network = BlazeNetwork(models)
+
+    def detect(self, image: Pixels) -> Detections:
+        height, width = image.shape[:2]
+        matrix = square((width / 2, height / 2), max(width, height), 0.0, SIZE)
+        found = self._network.read(warp(image, matrix, SIZE), cast(BlazefaceConfig, self.config).threshold)
+        scale, offset = np.float32(matrix[0, 0]), matrix[:, 2].astype(np.float32)
+        corners = (found.boxes[:, :2] - offset) / scale
+        boxes = np.hstack([corners, found.boxes[:, 2:] / scale])
+        return Detections(boxes, (found.points - offset) / scale, found.scores)
+
+
+def _blended(boxes: NDArray[np.float64], points: NDArray[np.float64], scores: NDArray[np.float64]) -> Detections:
+    """Weighted non-maximum suppression: overlapping readings are averaged by score, the best score stays.
+
+    BlazeFace's six points are eyes, nose, mouth and two ear tragions; the five of `Detections` need mouth
+    corners: they are set at 0.4 of the distance of the eyes to either side of the mouth's centre.
+    """
+    order = best_first(boxes, scores)
+    out: list[tuple[NDArray[np.float64], NDArray[np.float64], float]] = []
+    while len(order):
+        crowd = order[iou(boxes[order[:1]], boxes[order])[0] > NMS_IOU]
+        share = scores[crowd] / scores[crowd].sum()
+        out.append((share @ boxes[crowd], np.tensordot(share, points[crowd], 1), float(scores[order[0]])))
+        order = np.setdiff1d(order, np.append(crowd, order[0]), assume_unique=False)
+        order = order[best_first(boxes[order], scores[order])]
+    return Detections(
+        np.array([o[0] for o in out], np.float32).reshape(-1, 4),
+        np.array([_five(o[1]) for o in out], np.float32).reshape(-1, 5, 2),
+        np.array([o[2] for o in out], np.float32),
+    )
+
+
+def _five(six: NDArray[np.float64]) -> NDArray[np.float64]:
+    right_eye, left_eye, nose, mouth = six[:4]
+    half = (left_eye - right_eye) * 0.4
+    return np.stack([right_eye, left_eye, nose, mouth - half, mouth + half])
