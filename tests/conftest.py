@@ -34,6 +34,8 @@ def models() -> ModelStore:
     try:
         store.pull()
     except ModelError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have the model files: {error}")
         pytest.skip(f"the default model files are not here and cannot be had: {error}")
     return store
 
