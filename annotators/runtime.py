@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +69,9 @@ class TfliteModel:
 
         content = model if isinstance(model, bytes) else model.read_bytes()
         try:
-            self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with _native_notices_muted():
+                self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             label = name or (model.name if isinstance(model, Path) else "a model")
             raise ModelError(f"{label} cannot be loaded", str(error)) from error
@@ -80,6 +84,20 @@ class TfliteModel:
             self._interpreter.set_tensor(index, np.ascontiguousarray(array, np.float32))
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+
+@contextmanager
+def _native_notices_muted() -> Iterator[None]:
+    """LiteRT greets on the process's error stream from C++ and has no switch for it; errors come as exceptions."""
+    sys.stderr.flush()
+    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
 
 
 def zip_member(path: Path, member: str) -> bytes:
