@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from store_samples import KEYS, add, face_table, ids, image_table, label_table, sample
+from store_samples import KEYS, add, face_table, ids, image_table, label_table, sample, table
 
 from curate.store import Dataset, LayerInfo, RunRecord, config_hash, host_facts
 from curate.store import parts as part_files
@@ -139,6 +139,8 @@ def test_tables_that_break_their_declaration_are_refused(tmp_path: Path) -> None
         dataset.write("faces", "00005", good.append_column("mood", pa.array(["x"] * 3)))
     with pytest.raises(SchemaError, match="the images table lacks uri"):
         dataset.write("images", "00005", image_table(["a"]).drop_columns(["uri"]))
+    with pytest.raises(SchemaError, match="the sources table lacks uri, member"):
+        dataset.write("sources", "00005", table({images.NAME: ["a.jpg"]}))
     assert not dataset.has("faces", "00005")
 
 

@@ -153,8 +153,13 @@ def test_words_are_dictionary_coded_and_numbers_split(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table({"word": ["a"] * 4, "number": pa.array([1.5] * 4, pa.float32()), "face_id": list("abcd")})
+    points = pa.FixedSizeListArray.from_arrays(pa.array([0.5] * 8, pa.float32()), 2)
+    scores = pa.array([{"a": 1.0, "b": 2.0}] * 4)
+    table = table.append_column("points", points).append_column("scores", scores)
     part_files.write_table(tmp_path / "x.parquet", table)
     group = pq.ParquetFile(tmp_path / "x.parquet").metadata.row_group(0)
     assert group.column(0).compression == "ZSTD" and "RLE_DICTIONARY" in group.column(0).encodings
-    assert "BYTE_STREAM_SPLIT" in group.column(1).encodings
+    leaves = {group.column(i).path_in_schema: group.column(i).encodings for i in range(group.num_columns)}
+    for leaf in ("number", "points.list.element", "scores.a", "scores.b"):
+        assert "BYTE_STREAM_SPLIT" in leaves[leaf]
     assert "RLE_DICTIONARY" not in group.column(2).encodings

@@ -166,6 +166,22 @@ def test_a_retried_picture_overrides_its_earlier_row(dataset: Dataset) -> None:
     assert dataset.images(["image_id"], where="uri = '/photos/a.jpg'").to_pylist() == [{"image_id": "a"}]
 
 
+def test_a_touched_file_keeps_its_labelled_row(dataset: Dataset) -> None:
+    uris = [f"/photos/{i}.jpg" for i in ids("00000")]
+    again = {"status": ["duplicate"] * 3, "reason": ["duplicate"] * 3}
+    dataset.write("images", "00002", image_table(ids("00000"), duplicate_of=uris, **again))
+    assert dataset.counts().images == {"ok": 6, "duplicate": 0, "rejected": 0, "failed": 0}
+    assert dataset.ledger().num_rows == 0 and dataset.images().num_rows == 6
+    dataset.write("images", "00003", image_table(["x"], uri=[uris[1]]))
+    assert dataset.images(["image_id"], where=f"uri = '{uris[1]}'").to_pylist() == [{"image_id": "x"}]
+    other = image_table(["00001-0"], uri=[uris[2]], duplicate_of=["/photos/00001-0.jpg"], status=["duplicate"])
+    dataset.write("images", "00004", other)
+    assert dataset.counts().images == {"ok": 5, "duplicate": 1, "rejected": 0, "failed": 0}
+    inside = image_table(["p", "p"], uri=["p.parquet"] * 2, member=[0, 1], status=["ok", "duplicate"])
+    dataset.write("images", "00005", inside.append_column("duplicate_of", pa.array([None, "p.parquet"])))
+    assert dataset.counts().images == {"ok": 6, "duplicate": 2, "rejected": 0, "failed": 0}
+
+
 def test_rows_of_one_container_are_different_pictures(dataset: Dataset) -> None:
     rows = image_table(["x", "y", "z"], uri=["p.parquet"] * 3, member=[0, 1, 1])
     dataset.write("images", "00002", rows)
@@ -231,7 +247,10 @@ def test_only_what_is_asked_for_is_opened(dataset: Dataset, opened: list[tuple[s
     assert opened == [("other/00000", ("pose_yaw",))]
     opened.clear()
     dataset.counts()
-    assert {columns for _, columns in opened} == {("status", "reason", "uri", "member"), ("label_status",)}
+    assert {columns for _, columns in opened} == {
+        ("status", "reason", "uri", "member", "image_id", "duplicate_of"),
+        ("label_status",),
+    }
 
 
 def test_streams_hold_one_shard_at_a_time(dataset: Dataset, opened: list[tuple[str, tuple[str, ...] | None]]) -> None:

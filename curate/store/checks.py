@@ -15,6 +15,7 @@ from schemas.columns.faces import FACE_ID, FACES
 from schemas.columns.images import IMAGES
 from schemas.columns.labels import LAYER
 from schemas.columns.labels import STATUS as LABEL_STATUS
+from schemas.columns.sources import SOURCES
 
 _STATUSES = frozenset(s.value for s in Status)
 
@@ -48,6 +49,11 @@ def check_group(table: pa.Table, group: ColumnGroup, required: Iterable[str]) ->
     if alien:
         raise SchemaError(f"{', '.join(alien)}: no column of the {group.name} table")
     check_declared(table)
+
+
+def check_sources(table: pa.Table) -> None:
+    """Check a sources part; errors as `check_group`."""
+    check_group(table, SOURCES, [images.URI.name, images.MEMBER.name])
 
 
 def check_images(table: pa.Table) -> None:

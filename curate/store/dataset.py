@@ -168,7 +168,9 @@ class Dataset:
         if isinstance(data, pa.RecordBatch):
             data = pa.Table.from_batches([data])
         path, layer, metadata = self.part_path(table, key), layer_of(table), None
-        if table == IMAGES:
+        if table == SOURCES:
+            checks.check_sources(data)
+        elif table == IMAGES:
             checks.check_images(data)
         elif table == FACES:
             checks.check_faces(data)

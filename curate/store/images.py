@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 from curate.store.checks import as_array
 from curate.store.names import IMAGES as TABLE
 from schemas import REGISTRY, Column, ImageStatus, UnknownNameError
-from schemas.columns.images import EXTRA, IMAGE_ID, IMAGES, MEMBER, STATUS, URI
+from schemas.columns.images import DUPLICATE_OF, EXTRA, IMAGE_ID, IMAGES, MEMBER, STATUS, URI
 
 if TYPE_CHECKING:
     from curate.store.dataset import Dataset
 
 PREFIX = f"{EXTRA.name}."
+_IN_FORCE = tuple(c.name for c in (URI, MEMBER, IMAGE_ID, STATUS, DUPLICATE_OF))
+"""Columns that decide which row of a picture is in force."""
 
 
 def images(dataset: Dataset, columns: Iterable[str | Column] | None = None, where: str | None = None) -> pa.Table:
@@ -28,7 +30,7 @@ def images(dataset: Dataset, columns: Iterable[str | Column] | None = None, wher
     condition = Condition(where, {n.lower(): n for n in IMAGES}) if where else None
     wanted = list(dict.fromkeys([*names, *(condition.names if condition else ())]))
     check_names(dataset, wanted)
-    table = current(image_rows(dataset, dataset.keys(TABLE), [*wanted, URI.name, MEMBER.name]))
+    table = current(image_rows(dataset, dataset.keys(TABLE), [*wanted, *_IN_FORCE]))
     if condition:
         table = table.take(condition.rows(table))
     return table.select(names)
@@ -99,18 +101,41 @@ def _typed(values: list[Any]) -> pa.Array:
 
 
 def current(table: pa.Table) -> pa.Table:
-    """The last row of each (uri, member), in the order of those rows."""
-    keyed = pa.table(
-        {
-            URI.name: table.column(URI.name),
-            MEMBER.name: table.column(MEMBER.name),
-            "row": pa.array(range(table.num_rows), pa.int64()),
-        }
-    )
+    """The row in force of each (uri, member), in the order of those rows: the last one.
+
+    Only where the last one says that the same bytes were met again at the same place (a file whose
+    time changed but not its content), the earlier row that carries the labels stays in force.
+    """
+    keyed = table.select([URI.name, MEMBER.name]).append_column("row", _numbers(table.num_rows))
     last = keyed.group_by([URI.name, MEMBER.name], use_threads=False).aggregate([("row", "max")])
     if last.num_rows == table.num_rows:
         return table
-    return table.take(last.column("row_max").sort())
+    return table.take(pa.array(sorted(_unrepeated(table, last.column("row_max").to_pylist())), pa.int64()))
+
+
+def _numbers(count: int) -> pa.Array:
+    return pa.array(range(count), pa.int64())
+
+
+def _unrepeated(table: pa.Table, rows: list[int]) -> list[int]:
+    """Row numbers with each repeat of a picture at its own place replaced by its labelled row."""
+    repeats = pc.and_(
+        pc.equal(table.column(STATUS.name), ImageStatus.DUPLICATE.value),
+        pc.equal(table.column(DUPLICATE_OF.name), table.column(URI.name)),
+    )
+    suspects = set(pc.indices_nonzero(pc.fill_null(repeats, False)).to_pylist()).intersection(rows)
+    if not suspects:
+        return rows
+    places = table.select([URI.name, MEMBER.name, IMAGE_ID.name]).append_column("row", _numbers(table.num_rows))
+    labelled = places.filter(pc.equal(table.column(STATUS.name), ImageStatus.OK.value))
+    labelled = labelled.filter(pc.is_in(labelled.column(URI.name), as_array(places.take(sorted(suspects)).column(0))))
+    first = {tuple(place): row for *place, row in _tuples(labelled)}
+    same = {row: tuple(place) for *place, row in _tuples(places.take(sorted(suspects)))}
+    return [first.get(same[row], row) if row in same else row for row in rows]
+
+
+def _tuples(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
 
 
 def rows_for(dataset: Dataset, key: str, image_ids: pa.Array, names: list[str]) -> dict[str, pa.Array]:

@@ -136,7 +136,7 @@ def _leaf_types(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType
         for field in kind:
             yield from _leaf_types(f"{path}.{field.name}", field.type)
     elif pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
-        yield from _leaf_types(f"{path}.list.{kind.value_field.name}", kind.value_type)
+        yield from _leaf_types(f"{path}.list.element", kind.value_type)  # the name Parquet writes
     else:
         yield path, kind
 
