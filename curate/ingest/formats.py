@@ -15,7 +15,7 @@ from curate.ingest.exif import exif_facts
 from curate.ingest.integrity import check_lengths
 from curate.ingest.jpeg import JpegFile, parse_jpeg
 from curate.ingest.options import Limits
-from curate.ingest.pixels import Pixels, scale_16, to_rgb, upright, with_profile
+from curate.ingest.pixels import Pixels, colour_transform, recolour, render, scale_16, upright
 from curate.ingest.png import check_png
 from curate.ingest.problem import PictureError
 from schemas.status import Reason
@@ -93,12 +93,14 @@ def decode_jpeg(data: bytes, facts: Facts, limits: Limits) -> Pixels:
 
 def _colour(data: bytes, jpeg: JpegFile, facts: Facts) -> Pixels:
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None or pixels.shape[:2] != (jpeg.height, jpeg.width):
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if decoded is None or decoded.shape[:2] != (jpeg.height, jpeg.width):
         raise PictureError(Reason.CORRUPT, "OpenCV cannot decode it")
-    if jpeg.icc and jpeg.components == 3:
-        return np.asarray(_profiled(Image.fromarray(pixels), jpeg.icc, facts))
-    return np.asarray(pixels, np.uint8)
+    pixels = np.asarray(decoded, np.uint8)
+    transform = _transform(jpeg.icc, "RGB", facts)
+    if transform is not None:
+        recolour(pixels, transform)
+    return pixels
 
 
 def _cmyk(data: bytes, jpeg: JpegFile, facts: Facts) -> Pixels:
@@ -106,17 +108,15 @@ def _cmyk(data: bytes, jpeg: JpegFile, facts: Facts) -> Pixels:
         warnings.simplefilter("ignore")
         picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
         picture.load()
-    return np.asarray(to_rgb(_profiled(picture, jpeg.icc, facts)))
+    return render(picture, _transform(jpeg.icc, "CMYK", facts))
 
 
-def _profiled(picture: Image.Image, profile: bytes, facts: Facts) -> Image.Image:
-    if not profile:
-        return picture
+def _transform(profile: bytes, mode: str, facts: Facts) -> ImageCms.ImageCmsTransform | None:
     try:
-        return with_profile(picture, profile)
+        return colour_transform(profile, mode)
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         facts.note = f"colour profile ignored: {error}"
-        return picture
+        return None
 
 
 def decode_other(data: bytes, facts: Facts, limits: Limits) -> Pixels:
@@ -137,7 +137,8 @@ def decode_other(data: bytes, facts: Facts, limits: Limits) -> Pixels:
         picture.load()
         turned = ORIENTATION not in picture.getexif()  # Pillow turns TIFF while loading and drops the tag
         deep = _deep(data) if facts.mode == MODE_16 else None
-        pixels = np.asarray(_rgb(picture, facts)) if deep is None else deep
+        transform = _transform(picture.info.get("icc_profile") or b"", picture.mode, facts)
+        pixels = render(picture, transform) if deep is None else deep
     pixels = upright(pixels, None if turned and deep is None else facts.orientation)
     facts.height, facts.width = pixels.shape[:2]  # Pillow gives the size of a TIFF as turned already
     return pixels
@@ -186,10 +187,3 @@ def _deep(data: bytes) -> Pixels | None:
     if values is None or values.dtype != np.uint16:
         return None
     return scale_16(cv2.cvtColor(values, cv2.COLOR_BGR2RGB))
-
-
-def _rgb(picture: Image.Image, facts: Facts) -> Image.Image:
-    profile = picture.info.get("icc_profile") or b""
-    if picture.mode == "CMYK":
-        return to_rgb(_profiled(picture, profile, facts))
-    return _profiled(to_rgb(picture), profile, facts)

@@ -15,7 +15,10 @@ from PIL import Image, ImageCms
 Pixels = NDArray[np.uint8]
 
 PROFILE_SPACE = {"RGB": b"RGB ", "CMYK": b"CMYK"}
-"""Colour space that a profile must name to be used with a mode; grey is left as it is."""
+"""Colour space that a profile must name to be used; profiles of grey are left aside."""
+
+STRIP = 512
+"""Rows that are converted at a time."""
 
 TURNS: dict[int, Callable[[Any], Any]] = {
     2: lambda p: cv2.flip(p, 1),
@@ -35,16 +38,41 @@ def upright(pixels: Pixels, orientation: int | None) -> Pixels:
     return np.require(pixels if turn is None else turn(pixels), np.uint8, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """A loaded picture as 8-bit RGB.
+def render(picture: Image.Image, transform: ImageCms.ImageCmsTransform | None = None) -> Pixels:
+    """A loaded picture as (H, W, 3) uint8 RGB, not yet turned.
 
-    16-bit grey is divided by 257 (65535 becomes 255), transparency of any kind is laid over white, CMYK
-    goes through its profile if it has one, floating point and 32-bit integers are stretched over their range.
+    16-bit grey is divided by 257 (65535 becomes 255), transparency of any kind is laid over white, floating
+    point and 32-bit integers are stretched over their range. Works in strips, so that a large picture is
+    never held more than twice.
+
+    Args:
+        picture: In any mode.
+        transform: From `colour_transform`, for the picture's mode.
     """
+    if picture.mode in ("I", "F"):
+        picture = Image.fromarray(stretch(np.asarray(picture, np.float64)))
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, STRIP):
+        strip = picture.crop((0, top, width, min(top + STRIP, height)))
+        if transform is not None and strip.mode == "CMYK":
+            strip = _converted(transform, strip)
+        pixels[top : top + STRIP] = np.asarray(_to_rgb(strip))
+    if transform is not None and picture.mode != "CMYK":
+        recolour(pixels, transform)
+    return pixels
+
+
+def recolour(pixels: Pixels, transform: ImageCms.ImageCmsTransform) -> None:
+    """Apply a colour transform to RGB pixels in place."""
+    for top in range(0, len(pixels), STRIP):
+        strip = Image.fromarray(pixels[top : top + STRIP])
+        pixels[top : top + STRIP] = np.asarray(_converted(transform, strip))
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16"):
         return Image.fromarray(scale_16(np.asarray(picture))).convert("RGB")
-    if picture.mode in ("I", "F"):
-        return Image.fromarray(stretch(np.asarray(picture, np.float64))).convert("RGB")
     if picture.has_transparency_data or picture.mode in ("La", "RGBa", "PA"):
         return over_white(picture)
     if picture.mode == "LAB":
@@ -74,17 +102,14 @@ def over_white(picture: Image.Image) -> Image.Image:
     return paper.convert("RGB")
 
 
-def with_profile(picture: Image.Image, profile: bytes) -> Image.Image:
-    """RGB or CMYK through its ICC profile to sRGB; anything else, and sRGB itself, unchanged.
+def colour_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """What takes a picture with this ICC profile to sRGB: None for sRGB itself and profiles of another space.
 
     Raises:
-        ImageCms.PyCMSError: if the profile is damaged.
+        ImageCms.PyCMSError: if the profile is damaged (or OSError, likewise).
     """
-    space = PROFILE_SPACE.get(picture.mode)
-    if space is None or profile[16:20] != space:
-        return picture
-    transform = _transform(profile, picture.mode)
-    return picture if transform is None else _converted(transform, picture)
+    space = "CMYK" if mode == "CMYK" else "RGB"
+    return _transform(profile, space) if profile[16:20] == PROFILE_SPACE[space] else None
 
 
 def _converted(transform: ImageCms.ImageCmsTransform, picture: Image.Image) -> Image.Image:
