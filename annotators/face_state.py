@@ -44,16 +44,16 @@ class FaceStateConfig(Config):
     """Where one state ends and the next begins.
 
     Attributes:
-        eye_closed: Eye opening below which an eye is closed.
-        eye_narrowed: Opening below which it is narrowed.
-        wink_gap: A wink needs the other eye to be this much wider open.
+        blink_closed: `eyeBlink` from which an eye is closed.
+        blink_narrowed: `eyeBlink` from which it is narrowed.
+        wink_gap: In a wink the other eye's `eyeBlink` is lower by this much.
         mouth_parted: Mouth opening from which teeth or a gap show.
         mouth_open: Opening from which the jaw has dropped.
     """
 
-    eye_closed: float = 0.11
-    eye_narrowed: float = 0.17
-    wink_gap: float = 0.10
+    blink_closed: float = 0.48
+    blink_narrowed: float = 0.38
+    wink_gap: float = 0.20
     mouth_parted: float = 0.05
     mouth_open: float = 0.25
 
@@ -61,20 +61,22 @@ class FaceStateConfig(Config):
 class FaceState(FaceAnnotator):
     """Openings as ratios and as states.
 
-    The thresholds were set by looking at eyes and mouths of press photos sorted by opening. The mesh
-    errs by about 0.03 on small or blurred eyes, so lids that nearly touch may be called either way.
+    The thresholds were set by looking at eyes and mouths sorted by opening. Eye states go by `eyeBlink`:
+    of 47 FairFace adults with nearly shut eyes (21 closed, judged by eye) it tells closed from open with
+    an AUC of .96, lid gap over eye width with .88, because that ratio also follows the shape of the eye.
     """
 
     name = "face_state"
     version = "1"
-    doc = "Mouth and eye opening and their states, from mesh distances."
-    requires = (labels.MESH,)
+    doc = "Mouth and eye opening and their states, from mesh distances and eyeBlink."
+    requires = (labels.MESH, labels.BLENDSHAPES)
     provides = tuple(labels.STATE.values())
     config_type = FaceStateConfig
     config: FaceStateConfig
 
     def label(self, face: Face) -> Mapping[Column, Any]:
         mesh = face.need(labels.MESH)
+        shapes = face.need(labels.BLENDSHAPES)
         left, right = eye_openings(mesh)
         mouth = distance(mesh, INNER_LIPS) / max(distance(mesh, MOUTH_CORNERS), 1e-6)
         return {
@@ -82,7 +84,7 @@ class FaceState(FaceAnnotator):
             labels.MOUTH_STATE: self._mouth(mouth),
             labels.EYE_LEFT: min(left, 2.0),
             labels.EYE_RIGHT: min(right, 2.0),
-            labels.EYES_STATE: self._eyes(left, right),
+            labels.EYES_STATE: self._eyes(shapes["eyeBlinkLeft"], shapes["eyeBlinkRight"]),
         }
 
     def _mouth(self, opening: float) -> str:
@@ -92,9 +94,9 @@ class FaceState(FaceAnnotator):
 
     def _eyes(self, left: float, right: float) -> str:
         low, high = sorted((left, right))
-        if low < self.config.eye_closed and high - low >= self.config.wink_gap:
-            return "wink_left" if left < right else "wink_right"
+        if high >= self.config.blink_closed and high - low >= self.config.wink_gap:
+            return "wink_left" if left > right else "wink_right"
         mean = (left + right) / 2
-        if mean < self.config.eye_closed:
+        if mean >= self.config.blink_closed:
             return "closed"
-        return "narrowed" if mean < self.config.eye_narrowed else "open"
+        return "narrowed" if mean >= self.config.blink_narrowed else "open"

@@ -10,7 +10,7 @@ import numpy as np
 
 from annotators.base import Config, Face, FaceAnnotator, NotApplicable
 from annotators.canonical_face import TO_CAMERA, Array, Pose, direction_angles, fit_pose
-from annotators.face_state import LEFT_EYE, RIGHT_EYE, Mesh, eye_openings
+from annotators.face_state import LEFT_EYE, RIGHT_EYE, Mesh
 from schemas import Column
 from schemas.columns import labels
 
@@ -33,13 +33,13 @@ class GazeConfig(Config):
     """Limits.
 
     Attributes:
-        eye_closed: Eye opening below which an eye gives no gaze.
+        blink_closed: `eyeBlink` from which an eye gives no gaze.
         far_eye_yaw: Head yaw in degrees from which the eye turned away is left out.
         max_yaw: Head yaw from which no gaze is given.
         camera_cone: Largest angle in degrees to the camera that counts as looking at it.
     """
 
-    eye_closed: float = 0.11
+    blink_closed: float = 0.48
     far_eye_yaw: float = 30.0
     max_yaw: float = 65.0
     camera_cone: float = 10.0
@@ -77,18 +77,19 @@ class Gaze(FaceAnnotator):
     name = "gaze"
     version = "1"
     doc = "Line of sight from iris and eyeball centres; null where the eyes are shut or turned away."
-    requires = (labels.MESH,)
+    requires = (labels.MESH, labels.BLENDSHAPES)
     provides = tuple(labels.GAZE.values())
     config_type = GazeConfig
     config: GazeConfig
 
     def label(self, face: Face) -> Mapping[Column, Any]:
         mesh = face.need(labels.MESH)
+        shapes = face.need(labels.BLENDSHAPES)
         try:
             pose = fit_pose(mesh)
         except ValueError as error:
             raise NotApplicable(str(error)) from error
-        sight = np.mean([eye_direction(mesh, pose, left) for left in self._eyes(mesh, pose)], axis=0)
+        sight = np.mean([eye_direction(mesh, pose, left) for left in self._eyes(shapes, pose)], axis=0)
         sight /= np.linalg.norm(sight)
         yaw, pitch = direction_angles(sight)
         head_yaw, head_pitch = direction_angles(pose.rotation.T @ sight)
@@ -100,11 +101,11 @@ class Gaze(FaceAnnotator):
             labels.LOOKS_AT_CAMERA: bool(sight[2] > np.cos(np.radians(self.config.camera_cone))),
         }
 
-    def _eyes(self, mesh: Mesh, pose: Pose) -> list[bool]:
+    def _eyes(self, shapes: Mapping[str, float], pose: Pose) -> list[bool]:
         yaw, _ = direction_angles(pose.rotation[:, 2])
         if abs(yaw) > self.config.max_yaw:
             raise NotApplicable("the head is turned too far to see the eyes")
-        left_open, right_open = (opening >= self.config.eye_closed for opening in eye_openings(mesh))
+        left_open, right_open = (shapes[name] < self.config.blink_closed for name in ("eyeBlinkLeft", "eyeBlinkRight"))
         # A head turned to the image's right hides the subject's left eye first.
         far = self.config.far_eye_yaw
         seen = [left for left, ok in ((True, left_open and yaw < far), (False, right_open and yaw > -far)) if ok]

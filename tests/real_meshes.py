@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from annotators.base import FaceBatch
+from annotators.blendshapes import Blendshapes
 from annotators.landmarks import FaceMesh
 from annotators.weights import ModelStore
 from schemas.columns import faces
@@ -30,7 +31,7 @@ def find_face(models: ModelStore, image: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def batch_of_images(models: ModelStore, images: Sequence[np.ndarray]) -> FaceBatch:
-    """One face per RGB picture, with the mesh annotator's columns."""
+    """One face per RGB picture, with mesh and blendshapes."""
     found = [find_face(models, image) for image in images]
     columns = {
         faces.FACE_ID.name: pa.array([f"{i}.0" for i in range(len(images))]),
@@ -40,10 +41,10 @@ def batch_of_images(models: ModelStore, images: Sequence[np.ndarray]) -> FaceBat
     for k, column in enumerate(faces.BOX):
         columns[column.name] = pa.array([float(box[k]) for box, _ in found], column.type)
     batch = FaceBatch(pa.table(columns), {str(i): image for i, image in enumerate(images)})
-    mesh = FaceMesh()
-    mesh.setup(models)
-    labelled = mesh.annotate(batch)
-    batch.add({c.name: labelled.column(c.name) for c in mesh.provides})
+    for annotator in (FaceMesh(), Blendshapes()):
+        annotator.setup(models)
+        labelled = annotator.annotate(batch)
+        batch.add({c.name: labelled.column(c.name) for c in annotator.provides})
     return batch
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from annotators.base import FaceBatch
 from annotators.canonical_face import Pose, canonical_face, rotation_of
 from annotators.points import mirror
+from schemas import taxonomy
 from schemas.columns import faces, labels
 
 
@@ -18,12 +19,15 @@ def mesh_at(yaw: float, pitch: float, roll: float, scale: float = 12.0) -> np.nd
     return mesh
 
 
-def batch_of(*meshes: np.ndarray | None) -> FaceBatch:
-    flat = [None if m is None else m.reshape(-1) for m in meshes]
+def batch_of(*meshes: np.ndarray | None, blinks: tuple[float, float] = (0.1, 0.1)) -> FaceBatch:
+    """Faces with these meshes; of their blendshapes only eyeBlink left and right is not 0."""
+    shapes = dict.fromkeys(taxonomy("blendshapes-mediapipe").labels, 0.0)
+    shapes |= {"eyeBlinkLeft": blinks[0], "eyeBlinkRight": blinks[1]}
     table = pa.table(
         {
             faces.FACE_ID.name: [f"a.{i}" for i in range(len(meshes))],
-            labels.MESH.name: pa.array(flat, labels.MESH.type),
+            labels.MESH.name: pa.array([None if m is None else m.reshape(-1) for m in meshes], labels.MESH.type),
+            labels.BLENDSHAPES.name: pa.array([shapes] * len(meshes), labels.BLENDSHAPES.type),
         }
     )
     return FaceBatch(table, {})

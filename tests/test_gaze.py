@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_meshes import batch_of_images, read
-from synthetic_meshes import batch_of, mesh_at, with_lids
+from synthetic_meshes import batch_of, mesh_at
 
 from annotators.canonical_face import TO_CAMERA, canonical_face, direction_angles, fit_pose, rotation_of
-from annotators.face_state import LEFT_LIDS, RIGHT_LIDS
 from annotators.gaze import EYE_RADIUS, EYEBALL, Gaze
 from annotators.weights import ModelStore
 
@@ -30,8 +29,8 @@ def looking(head: tuple[float, float, float], yaw: float, pitch: float) -> np.nd
     return mesh
 
 
-def gaze_of(mesh: np.ndarray) -> dict[str, float]:
-    row = Gaze().annotate(batch_of(mesh)).to_pylist()[0]
+def gaze_of(mesh: np.ndarray, blinks: tuple[float, float] = (0.1, 0.1)) -> dict[str, float]:
+    row = Gaze().annotate(batch_of(mesh, blinks=blinks)).to_pylist()[0]
     assert row["label_status"] == "ok", row["label_error"]
     return dict(row)
 
@@ -73,28 +72,26 @@ def test_a_mirrored_face_looks_the_other_way(head_yaw: float, yaw: float, pitch:
 
 
 def test_closed_or_hidden_eyes_have_no_gaze() -> None:
-    closed = looking((0, 0, 0), 0, 0)
-    with_lids(closed, LEFT_LIDS, (263, 362), 0.02)
-    with_lids(closed, RIGHT_LIDS, (33, 133), 0.02)
-    near_closed = looking((45, 0, 0), 0, 0)
-    with_lids(near_closed, RIGHT_LIDS, (33, 133), 0.02)
-    rows = Gaze().annotate(batch_of(closed, near_closed, looking((80, 0, 0), 80, 0), None)).to_pylist()
+    ahead = looking((0, 0, 0), 0, 0)
+    rows = Gaze().annotate(batch_of(ahead, blinks=(0.6, 0.6))).to_pylist()
+    rows += Gaze().annotate(batch_of(looking((45, 0, 0), 0, 0), blinks=(0.1, 0.6))).to_pylist()  # the near eye
+    rows += Gaze().annotate(batch_of(looking((80, 0, 0), 80, 0), None)).to_pylist()
     assert [r["label_status"] for r in rows] == ["not_applicable"] * 4
     assert all(r["gaze_yaw"] is None and r["looks_at_camera"] is None for r in rows)
 
 
 def test_a_wink_is_read_from_the_open_eye() -> None:
     mesh = looking((0, 0, 0), 12, 0)
-    with_lids(mesh, LEFT_LIDS, (263, 362), 0.02)
     mesh[473, 0] += 40  # the closed eye's iris is invented by the mesh
-    assert gaze_of(mesh)["gaze_yaw"] == pytest.approx(12, abs=0.5)
+    assert gaze_of(mesh, blinks=(0.6, 0.1))["gaze_yaw"] == pytest.approx(12, abs=0.5)
 
 
 def test_real_faces_and_their_mirror_images(models: ModelStore, shared_data: Path) -> None:
     names = ["skimage/astronaut.png", "face_recognition/obama.jpg", "face_recognition/biden.jpg"]
     photos = [read(shared_data / "photos" / n) for n in names]
     flipped = [np.ascontiguousarray(p[:, ::-1]) for p in photos]
-    for a, b in zip(*(Gaze().annotate(batch_of_images(models, p)).to_pylist() for p in (photos, flipped)), strict=True):
+    found = [Gaze().annotate(batch_of_images(models, p)).to_pylist() for p in (photos, flipped)]
+    for a, b in zip(*found, strict=True):
         assert a["label_status"] == b["label_status"] == "ok"
         assert b["gaze_yaw"] == pytest.approx(-a["gaze_yaw"], abs=5)
         assert b["gaze_pitch"] == pytest.approx(a["gaze_pitch"], abs=3)
