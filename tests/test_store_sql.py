@@ -19,6 +19,7 @@ def dataset(tmp_path: Path) -> Dataset:
     values = {labels.AGE: [20.0, 40.0, None], labels.AU_INTENSITY: [{"AU12": 3.0}, {"AU12": 1.0}, None]}
     add(dataset, "age@1", "model", "2024", values, annotator="age")
     add(dataset, "anna", "human", "2025", {labels.AGE: [None, 10.0, None]})
+    add(dataset, "gaze.v1-0a", "model", "2025", {labels.GAZE_YAW: [1.0, 2.0, 3.0]}, annotator="gaze")
     failed = image_table(["lost"], status=["failed"], reason=["missing"], extra=['{"batch": 7}'])
     dataset.write("images", "00002", failed)
     return dataset
@@ -41,9 +42,22 @@ def dataset(tmp_path: Path) -> Dataset:
             [{"uri": "/photos/00000-0.jpg"}],
         ),
         ("SELECT uri FROM faces WHERE perceived_age = 20", [{"uri": "/photos/00000-0.jpg"}]),
+        (
+            "SELECT uri, i.status s FROM faces f JOIN images i USING (image_id) WHERE f.perceived_age = 20",
+            [{"uri": "/photos/00000-0.jpg", "s": "ok"}],
+        ),
+        ("SELECT \"extra.batch\" b FROM images WHERE width = 640 AND reason = 'missing'", [{"b": 7}]),
+        ('SELECT count(*) n FROM "gaze.v1-0a"', [{"n": 3}]),
         ("SELECT reason, count(*) n FROM ledger GROUP BY reason", [{"reason": "missing", "n": 1}]),
         ("SELECT extra.batch b FROM images WHERE status = 'failed'", [{"b": 7}]),
-        ("SELECT name, kind FROM layers", [{"name": "anna", "kind": "human"}, {"name": "age@1", "kind": "model"}]),
+        (
+            "SELECT name, kind FROM layers",
+            [
+                {"name": "anna", "kind": "human"},
+                {"name": "gaze.v1-0a", "kind": "model"},
+                {"name": "age@1", "kind": "model"},
+            ],
+        ),
         ("WITH old AS (SELECT perceived_age a FROM faces) SELECT max(a) m FROM old", [{"m": 20}]),
         ("SELECT 1 + 1 AS two", [{"two": 2}]),
         ("SELECT count(*) n FROM faces WHERE perceived_age < (SELECT max(perceived_age) FROM faces)", [{"n": 1}]),

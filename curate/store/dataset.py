@@ -43,7 +43,7 @@ class Dataset:
         self._face_digest: tuple[Any, bytes] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Dataset, (self.path, self.info)
+        return Dataset, (self.path.absolute(), self.info)
 
     def __repr__(self) -> str:
         return f"Dataset({str(self.path)!r}, revision={self.info.revision})"

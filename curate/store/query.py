@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from curate.store.images import PREFIX
 from schemas import REGISTRY, FacecurateError, UnknownNameError, UsageError
-from schemas.columns.images import STATUS
+from schemas.columns.images import EXTRA, STATUS
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,11 +43,12 @@ class References:
         plain: dict[str, None] = {}
         nested: dict[str, None] = {}
         for parts in self._readings():
-            dotted = ".".join(parts[:2])
-            if len(parts) > 1 and (dotted.lower() in names or dotted.startswith(PREFIX)):
-                nested[names.get(dotted.lower(), dotted)] = None
-            elif parts[0].lower() in names:
-                plain[names[parts[0].lower()]] = None
+            dotted = _name_in(names, ".".join(parts[:2])) if len(parts) > 1 else None
+            whole = _name_in(names, parts[0])
+            if dotted:
+                nested[dotted] = None
+            elif whole:
+                plain[whole] = None
         if STATUS.name in plain and any(n.startswith(f"{STATUS.name}.") for n in nested):
             reason = f"'{STATUS.name}' is the picture's"
             raise UsageError("the query is not understood", reason, 'Write "status.ANNOTATOR" in double quotes')
@@ -59,6 +60,13 @@ class References:
             yield parts
             if len(parts) > 1 and parts[0] in self.tables:
                 yield parts[1:]
+
+
+def _name_in(names: Mapping[str, str], name: str) -> str | None:
+    """The table's own spelling of a name; list columns (`extra.NAME`) are looked up only when read."""
+    if name.startswith(PREFIX) and EXTRA.name in names:
+        return name
+    return names.get(name.lower())
 
 
 def references(query: str) -> References:

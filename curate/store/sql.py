@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from curate.store.condition import nest
-from curate.store.images import extra_names, images, ledger
+from curate.store.images import images, ledger
+from curate.store.names import FACES
+from curate.store.names import IMAGES as IMAGES_TABLE
 from curate.store.query import References, connect, fetch, references
 from curate.store.view import FaceView, layer_table
 from schemas.columns.faces import FACE_ID
+from schemas.columns.faces import FACES as FACE_COLUMNS
 from schemas.columns.images import IMAGES, URI
 from schemas.columns.labels import LAYER
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def run(dataset: Dataset, query: str) -> pa.Table:
-    """See `Dataset.sql`."""
+    """See `Dataset.sql`. Beside `images`, the faces table leaves the picture's columns to that one."""
     found = references(query)
     connection = connect()
     known: dict[str, str] = {}
@@ -28,6 +31,8 @@ def run(dataset: Dataset, query: str) -> pa.Table:
     for name, (columns, load) in sources.items():
         if name.lower() in {t.lower() for t in found.tables}:
             names = columns()
+            if name == FACES and found.tables & {IMAGES_TABLE, "ledger"}:
+                names = {k: n for k, n in names.items() if n in FACE_COLUMNS or n.partition(".")[0] not in IMAGES}
             known |= names
             connection.register(name, load(found, names))
     return fetch(connection, query, known, sources)
@@ -39,9 +44,9 @@ _Source = tuple[Callable[[], dict[str, str]], Callable[[References, Mapping[str,
 def _tables(dataset: Dataset) -> dict[str, _Source]:
     view = FaceView(dataset)
     found: dict[str, _Source] = {
-        "faces": (view.names, lambda refs, names: _read(refs, names, view.default(), FACE_ID.name, view.table)),
-        "images": (
-            lambda: _lower([*IMAGES, *extra_names(dataset)]),
+        FACES: (view.names, lambda refs, names: _read(refs, names, view.default(), FACE_ID.name, view.table)),
+        IMAGES_TABLE: (
+            lambda: _lower(IMAGES),
             lambda refs, names: _read(refs, names, list(IMAGES), URI.name, lambda c: images(dataset, c)),
         ),
         "ledger": (lambda: _lower(IMAGES), lambda refs, names: ledger(dataset)),
