@@ -86,17 +86,20 @@ def decode_jpeg(data: bytes, facts: Facts, limits: Limits) -> Pixels:
     facts.orientation, facts.has_gps = exif_facts(jpeg.exif)
     facts.set_size(jpeg.width, jpeg.height)
     check_size(jpeg.width, jpeg.height, len(data), limits)
-    check_lengths(data, jpeg)
     pixels = _cmyk(data, jpeg, facts) if jpeg.components == 4 else _colour(data, jpeg, facts)
     return upright(pixels, facts.orientation)
 
 
 def _colour(data: bytes, jpeg: JpegFile, facts: Facts) -> Pixels:
+    if not jpeg.many_runs:  # before OpenCV, which lets libjpeg write to the terminal
+        check_lengths(data, jpeg)
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if decoded is None or decoded.shape[:2] != (jpeg.height, jpeg.width):
         raise PictureError(Reason.CORRUPT, "OpenCV cannot decode it")
     pixels = np.asarray(decoded, np.uint8)
+    if jpeg.many_runs:
+        check_lengths(data, jpeg, pixels)
     transform = _transform(jpeg.icc, "RGB", facts)
     if transform is not None:
         recolour(pixels, transform)
@@ -104,6 +107,7 @@ def _colour(data: bytes, jpeg: JpegFile, facts: Facts) -> Pixels:
 
 
 def _cmyk(data: bytes, jpeg: JpegFile, facts: Facts) -> Pixels:
+    check_lengths(data, jpeg)
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture = JpegImagePlugin.JpegImageFile(io.BytesIO(data))

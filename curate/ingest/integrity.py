@@ -1,9 +1,9 @@
 """Whether the coded data of a JPEG file is as long as its picture.
 
 libjpeg fills what is missing with grey, skips what is too much, and says so only in warnings that
-neither OpenCV nor Pillow hands on, so a damaged file decodes in silence. So Pillow decodes once more, at one
-eighth of the size, and is fed in such a way that it shows whether it needed all bytes and no more. Damage that
-happens to keep the length cannot be seen by any decoder.
+neither OpenCV nor Pillow hands on, so a damaged file decodes in silence. So Pillow decodes once more (one scan
+at one eighth of the size) and is fed in such a way that it shows whether it needed all bytes and no more.
+Damage that happens to keep the length cannot be seen by any decoder.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 import io
 import random
 
+import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from curate.ingest.jpeg import EXIF, JpegFile
+from curate.ingest.pixels import Pixels
 from curate.ingest.problem import PictureError
 from schemas.status import Reason
 
@@ -62,14 +64,20 @@ class _Portions(io.BytesIO):
         return any(p != _colour(self.picture.mode, self.mark) for p in pixels)
 
 
-def check_lengths(data: bytes, jpeg: JpegFile) -> None:
+def check_lengths(data: bytes, jpeg: JpegFile, pixels: Pixels | None = None) -> None:
     """Refuse coded data that is too short or too long for its picture.
+
+    Args:
+        data: The file.
+        jpeg: Its structure.
+        pixels: The picture as another decoder sees it, (H, W, 3) RGB: if Pillow agrees about a progressive
+            picture, it need not be decoded a third time.
 
     Raises:
         PictureError: with reason `corrupt`.
     """
-    if jpeg.progressive or len(jpeg.segments) > 1:
-        _check_many(data, jpeg)
+    if jpeg.many_runs:
+        _check_many(data, jpeg, pixels)
     else:
         _check_single(data, jpeg)
 
@@ -93,6 +101,7 @@ def _feed(lean: bytes, cut: int, mark: int) -> tuple[bool, bool]:
     """Whether the last row was written before the cut, and whether it was at the end."""
     portions = _Portions(lean, cut)
     picture = _open(portions)
+    picture.draft(None, (1, 1))
     picture.load_prepare()
     picture.im.paste(_colour(picture.mode, mark), (0, 0, *picture.size))
     portions.picture, portions.mark = picture, mark
@@ -104,35 +113,36 @@ def _feed(lean: bytes, cut: int, mark: int) -> tuple[bool, bool]:
     return portions.early, portions.written()
 
 
-def _check_many(data: bytes, jpeg: JpegFile) -> None:
-    """Several runs of data: if bytes put behind each change the picture, one of them was too short."""
+def _check_many(data: bytes, jpeg: JpegFile, pixels: Pixels | None) -> None:
+    """Several runs of data: if bytes put behind each change the picture, one of them was too short.
+
+    In full size, because the last scans of progressive coding hold only fine detail.
+    """
     lean = _without_exif(data[: jpeg.end + 2], jpeg)
     parts, at = [], 0
     for _, stop in jpeg.segments:
         parts += [lean[at:stop], PADDING]
         at = stop
-    padded = b"".join([*parts, lean[at:]])
-    if _decoded(lean, jpeg) != _decoded(padded, jpeg):
+    padded = _decoded(b"".join([*parts, lean[at:]]))
+    if pixels is not None and np.array_equal(padded, pixels if padded.ndim == 3 else pixels[..., 0]):
+        return
+    if not np.array_equal(padded, _decoded(lean)):
         raise PictureError(Reason.CORRUPT, "picture data ends before the picture does")
 
 
-def _decoded(data: bytes, jpeg: JpegFile) -> bytes:
-    """Pixels; in full size for progressive coding, whose last scans hold only fine detail."""
-    picture = _open(io.BytesIO(data), reduced=not jpeg.progressive)
+def _decoded(data: bytes) -> Pixels:
+    picture = _open(io.BytesIO(data))
     try:
-        return picture.tobytes()
+        return np.asarray(picture)
     except OSError as error:
         raise PictureError(Reason.CORRUPT, str(error)) from error
 
 
-def _open(file: io.BytesIO, reduced: bool = True) -> JpegImagePlugin.JpegImageFile:
+def _open(file: io.BytesIO) -> JpegImagePlugin.JpegImageFile:
     try:
-        picture = JpegImagePlugin.JpegImageFile(file)
+        return JpegImagePlugin.JpegImageFile(file)
     except (OSError, SyntaxError, ValueError, IndexError) as error:
         raise PictureError(Reason.CORRUPT, str(error)) from error
-    if reduced:
-        picture.draft(None, (1, 1))
-    return picture
 
 
 def _without_exif(data: bytes, jpeg: JpegFile) -> bytes:

@@ -53,6 +53,11 @@ class JpegFile:
     exif_at: list[int] = field(default_factory=list)
     icc_parts: dict[int, bytes] = field(default_factory=dict)
 
+    @property
+    def many_runs(self) -> bool:
+        """Whether the coded data stands in several runs, or in scans that only together make the picture."""
+        return self.progressive or len(self.segments) > 1
+
 
 def parse_jpeg(data: bytes) -> JpegFile:
     """Walk the markers from the first to the end of the image; bytes behind it are ignored.
