@@ -7,6 +7,7 @@ broken-off or wrong download never stands where a model is looked for.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import subprocess
 import sys
@@ -106,6 +107,8 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                     yield chunk
         except urllib.error.HTTPError as error:
             raise _Unavailable(f"HTTP {error.code} {error.reason}") from error
+        except http.client.HTTPException as error:
+            raise _Unavailable(f"the answer broke off ({error!r})") from error
         except urllib.error.URLError as error:
             self._dead_hosts[host] = f"{host} cannot be reached ({error.reason})"
             raise _Unavailable(self._dead_hosts[host]) from error
