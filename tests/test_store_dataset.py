@@ -164,6 +164,23 @@ def test_labels_must_stand_row_by_row_beside_their_faces(tmp_path: Path) -> None
     assert dataset.read("labels/age", "00000", ["perceived_age"]).to_pydict() == {"perceived_age": [1, 2, 3]}
 
 
+def test_several_layers_are_written_together(tmp_path: Path) -> None:
+    dataset = sample(tmp_path / "data")
+    names = [i + ".0" for i in ids("00000")]
+    written = {}
+    for n in range(12):
+        dataset.add_layer(LayerInfo(f"age{n}", "model", "age", columns=("perceived_age",)))
+        written[f"age{n}"] = label_table(names, {labels.AGE: [float(n), None, 3.0]})
+    dataset.write_labels("00000", written)
+    for name, rows in written.items():
+        assert dataset.read(f"labels/{name}", "00000").equals(rows)
+    bad = {"age0": written["age1"], "age1": written["age1"].slice(1)}
+    with pytest.raises(SchemaError, match="labels/age1/00000 does not follow its faces"):
+        dataset.write_labels("00000", bad)
+    with pytest.raises(DatasetError, match="Faces are written before their labels"):
+        dataset.write_labels("00007", written)
+
+
 def test_faces_that_labels_hang_on_do_not_change(tmp_path: Path) -> None:
     dataset = sample(tmp_path / "data")
     dataset.write("faces", "00000", face_table(ids("00000"), suffix=".1"))

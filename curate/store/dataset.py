@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LAYER_FILE = "_layer.json"
 
+_WRITERS = 8
 Name = str | Column
 
 
@@ -182,6 +184,22 @@ class Dataset:
             checks.check_aligned(data.column(FACE_ID.name), expected, f"{table}/{key}")
             metadata = {parts.DIGEST: expected}
         parts.write_table(path, checks.with_fields(data, metadata))
+
+    def write_labels(self, key: str, tables: Mapping[str, pa.Table | pa.RecordBatch]) -> None:
+        """Write one shard's part of several layers, waiting for the disk once rather than for each in turn.
+
+        Args:
+            key: The shard.
+            tables: Layer -> its rows.
+
+        Raises:
+            SchemaError: as `write`; the other layers' parts are written or not, each whole.
+        """
+        self.face_digest(key)
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            jobs = [pool.submit(self.write, f"{LABELS}/{layer}", key, table) for layer, table in tables.items()]
+        for job in jobs:
+            job.result()
 
     def _refuse_orphans(self, key: str, path: Path, new: bytes) -> None:
         if path.is_file() and self.face_digest(key) != new:
