@@ -12,6 +12,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -190,6 +191,7 @@ class Annotator(ABC):
         return tuple(wanted)
 
     @classmethod
+    @cache
     def schema(cls) -> pa.Schema:
         """Arrow schema of what `annotate` returns."""
         return pa.schema(

@@ -6,6 +6,7 @@ centre of the first pixel is (0.5, 0.5). `warp` converts to OpenCV's centre-base
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -141,20 +142,33 @@ def warp(image: Pixels, matrix: Matrix, size: int) -> Pixels:
         size: Side of the crop in pixels.
     """
     height, width = image.shape[:2]
-    inverse = cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) @ inverse[:, :2].T + inverse[:, 2]
-    x0, y0 = np.maximum(np.floor(corners.min(0)) - 2, 0).astype(int)
-    x1, y1 = np.minimum(np.ceil(corners.max(0)) + 2, (width, height)).astype(int)
-    if x1 <= x0 or y1 <= y0:
+    (a, b, tx), (c, d, ty) = _rows(matrix)
+    area = abs(a * d - b * c)
+    x0, y0, x1, y1 = _region(matrix, size, width, height)
+    if x1 <= x0 or y1 <= y0 or area < 1e-12:
         return np.zeros((size, size, 3), np.uint8)
     region: NDArray[Any] = image[y0:y1, x0:x1]
-    linear, offset = matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ (x0, y0)
-    shrink = 1 / max(float(np.sqrt(abs(np.linalg.det(linear)))), 1e-6)
+    tx, ty = tx + a * x0 + b * y0, ty + c * x0 + d * y0
+    shrink = area**-0.5
     if shrink > 2:
         small = (max(1, round((x1 - x0) * 2 / shrink)), max(1, round((y1 - y0) * 2 / shrink)))
-        ratio = np.array([(x1 - x0) / small[0], (y1 - y0) / small[1]])
+        across, down = (x1 - x0) / small[0], (y1 - y0) / small[1]
         region = cv2.resize(region, small, interpolation=cv2.INTER_AREA)
-        linear = linear * ratio
+        a, b, c, d = a * across, b * down, c * across, d * down
     # OpenCV counts from pixel centres: shift by half a pixel on both sides.
-    centred = np.hstack([linear, (offset + linear.sum(1) * 0.5 - 0.5)[:, None]])
+    centred = np.array([[a, b, tx + (a + b - 1) / 2], [c, d, ty + (c + d - 1) / 2]])
     return np.asarray(cv2.warpAffine(region, centred, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _region(matrix: Matrix, size: int, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the picture that a crop can see, and two pixels around it."""
+    (a, b, tx), (c, d, ty) = _rows(cv2.invertAffineTransform(matrix))
+    xs = (tx, tx + a * size, tx + b * size, tx + (a + b) * size)
+    ys = (ty, ty + c * size, ty + d * size, ty + (c + d) * size)
+    left, top = max(math.floor(min(xs)) - 2, 0), max(math.floor(min(ys)) - 2, 0)
+    return left, top, min(math.ceil(max(xs)) + 2, width), min(math.ceil(max(ys)) + 2, height)
+
+
+def _rows(matrix: NDArray[Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    first, second = matrix.tolist()
+    return tuple(first), tuple(second)

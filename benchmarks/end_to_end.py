@@ -13,7 +13,7 @@ import io
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,8 @@ from PIL import Image
 
 from annotators import runtime
 from curate import api
-from curate.engine.local import LocalEngine
+from curate.engine.job import Job, ShardResult, ShardTask
+from curate.engine.local import LocalEngine, OnTick
 from curate.engine.run import execute
 from curate.ingest import SourceReader
 from curate.store import Dataset
@@ -67,6 +68,18 @@ def timed_models(clock: Clock) -> Iterator[None]:
             kind.__call__, kind.__init__ = call, load  # type: ignore[method-assign]
 
 
+class Recorder(LocalEngine):
+    """The local engine, noting when each chunk was done."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.ticks: list[tuple[float, int]] = []
+
+    def run(self, job: Job, tasks: Sequence[ShardTask], on_tick: OnTick) -> Iterator[ShardResult]:
+        """See `Engine.run`."""
+        yield from super().run(job, tasks, lambda t: self.ticks.append((time.perf_counter(), t.images)))
+
+
 def sample(folder: Path, images: int) -> Path:
     """The first FairFace pictures as one Parquet file of bytes."""
     target = folder / "sample.parquet"
@@ -102,9 +115,9 @@ def two_workers(source: Path, target: Path, workers: int) -> float:
     """Images per second over the middle of a run, start-up left out."""
     ds = api.ingest_sources(source, target, api.Options(shard_size=40))
     plan = api.plan(ds, api.Options(), None)
-    ticks: list[tuple[float, int]] = []
-    for _ in LocalEngine(workers).run(plan.job, plan.tasks, lambda t: ticks.append((time.perf_counter(), t.images))):
-        pass
+    recorder = Recorder(workers)
+    execute(ds, plan, recorder, quiet=True)
+    ticks = recorder.ticks
     quarter = len(ticks) // 5
     middle = ticks[quarter : len(ticks) - quarter]
     return sum(n for _, n in middle[1:]) / (middle[-1][0] - middle[0][0])

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -71,7 +72,7 @@ class Column:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    @property
+    @cached_property
     def field(self) -> pa.Field:
         """The Arrow field, with unit, frame, range and taxonomy in its metadata."""
         facts = {
