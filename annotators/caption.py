@@ -149,7 +149,7 @@ def _person(values: Values, config: CaptionConfig) -> Claims:
             claims["maturity"] = "child" if group in CHILD_GROUPS else "adult"
     elif sum(p for g, p in ages.items() if g not in MINOR_GROUPS) >= config.maturity:
         claims["maturity"] = "adult"
-    elif sum(ages[g] for g in CHILD_GROUPS) >= config.maturity:
+    elif sum(ages.get(g, 0.0) for g in CHILD_GROUPS) >= config.maturity:
         claims["maturity"] = "child"
     return claims
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from annotators.base import Config, Face, FaceAnnotator, NotApplicable
 from annotators.colour import Array, ciede2000, hex_to_rgb, srgb_to_lab, typology_angle
-from annotators.crops import Crop, Pixels
+from annotators.crop_masks import filled, inside_picture
+from annotators.crops import Pixels
 from annotators.mesh_crops import MeshCrop
+from annotators.scales import ramp
 from schemas import Column, taxonomy
 from schemas.bins import bins
 from schemas.columns import labels
@@ -90,14 +92,15 @@ class SkinTone(FaceAnnotator):
     def label(self, face: Face) -> Mapping[Column, Any]:
         mesh = face.need(labels.MESH)
         crop = face.crop(self.crops[0])
-        sample = srgb_to_lab(cv2.resize(crop.pixels, (24, 24), interpolation=cv2.INTER_AREA).reshape(-1, 3))
-        if is_grey(sample, self.config.grey):
-            return {labels.SKIN_LIGHTING: "grey_image", labels.SKIN_CONFIDENCE: 0.0}
+        picture = inside_picture(crop, face.image.shape)
         points = crop.to_crop(mesh)
-        areas = skin_areas(crop.pixels, points, inside_picture(crop, face.image.shape))
+        areas = skin_areas(crop.pixels, points, picture)
         seen = sum(len(a) for a in areas.values()) / float(abs(np.linalg.det(crop.matrix[:, :2])))
         if seen <= self.config.pixels[0]:
             raise NotApplicable(f"only {seen:.0f} pixels of skin are seen")
+        sample = face_sample(crop.pixels, picture)
+        if is_grey(sample, self.config.grey):
+            return {labels.SKIN_LIGHTING: "grey_image", labels.SKIN_CONFIDENCE: 0.0}
         areas = {name: a[:: len(a) // MOST_PIXELS + 1] for name, a in areas.items()}
         colours = {name: srgb_to_lab(a) for name, a in areas.items()}
         tone = median_colour(np.concatenate(list(colours.values())), self.config.keep)
@@ -120,9 +123,11 @@ class SkinTone(FaceAnnotator):
         }
 
 
-def ramp(value: float, ends: tuple[float, float]) -> float:
-    """0 at the first end and beyond, 1 at the second and beyond, straight between them."""
-    return float(np.clip((value - ends[0]) / (ends[1] - ends[0]), 0, 1))
+def face_sample(pixels: Pixels, picture: NDArray[np.uint8]) -> Array:
+    """CIELAB of the crop averaged down to 24 x 24, where it lies inside the picture; shape (n, 3)."""
+    small = cv2.resize(pixels, (24, 24), interpolation=cv2.INTER_AREA)
+    within = cv2.resize(picture, (24, 24), interpolation=cv2.INTER_NEAREST)
+    return srgb_to_lab(small[within > 0])
 
 
 def is_grey(lab: Array, spread: float) -> bool:
@@ -150,16 +155,6 @@ def colour_cast(tone: Array, white: Array | None) -> float:
     return skin if white is None else (skin + float(np.hypot(*(white[1:] - USUAL_WHITE)))) / 2
 
 
-def inside_picture(crop: Crop, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Mask of the crop's pixels that lie inside a picture of that shape (height, width, ...): 1 or 0."""
-    height, width = shape[:2]
-    corners = crop.to_crop(np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64))
-    mask = np.zeros(crop.pixels.shape[:2], np.uint8)
-    limit = 30000  # OpenCV's fill overflows far outside the mask
-    cv2.fillConvexPoly(mask, np.round(np.clip(corners - 0.5, -limit, limit)).astype(np.int32), 1)
-    return mask
-
-
 @cache
 def _outlines() -> dict[str, tuple[int, ...]]:
     """Outlines of the skin areas, each named by the subject's side, all in the image's clockwise order."""
@@ -182,16 +177,10 @@ def skin_areas(pixels: Pixels, points: Array, picture: NDArray[np.uint8]) -> dic
         corners = points[list(outline)]
         if cv2.contourArea(corners.astype(np.float32), oriented=True) <= 0:  # turned away
             continue
-        found = pixels[(_filled(corners, picture.shape) & picture) > 0]
+        found = pixels[(filled(corners, picture.shape) & picture) > 0]
         if len(found) >= 40:
             areas[name] = found
     return areas
-
-
-def _filled(corners: Array, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.round(corners - 0.5).astype(np.int32)], 1)
-    return mask
 
 
 def median_colour(lab: Array, keep: tuple[float, float]) -> Array:
