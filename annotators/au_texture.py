@@ -35,7 +35,7 @@ REGIONS: dict[str, tuple[int, int]] = {
     "brow": (0, 3),
     "eye": (2, 4),
     "nose": (2, 5),
-    "lip": (4, 6),
+    "lip": (3, 6),
     "mouth": (4, 8),
     "chin": (6, 8),
 }

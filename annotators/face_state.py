@@ -46,14 +46,14 @@ class FaceStateConfig(Config):
     Attributes:
         blink_closed: `eyeBlink` from which an eye is closed.
         blink_narrowed: `eyeBlink` from which it is narrowed.
-        wink_gap: In a wink the other eye's `eyeBlink` is lower by this much.
+        wink_open: In a wink the other eye's `eyeBlink` is below this.
         mouth_parted: Mouth opening from which teeth or a gap show.
         mouth_open: Opening from which the jaw has dropped.
     """
 
     blink_closed: float = 0.48
     blink_narrowed: float = 0.38
-    wink_gap: float = 0.20
+    wink_open: float = 0.30
     mouth_parted: float = 0.05
     mouth_open: float = 0.25
 
@@ -94,7 +94,7 @@ class FaceState(FaceAnnotator):
 
     def _eyes(self, left: float, right: float) -> str:
         low, high = sorted((left, right))
-        if high >= self.config.blink_closed and high - low >= self.config.wink_gap:
+        if high >= self.config.blink_closed and low < self.config.wink_open:
             return "wink_left" if left > right else "wink_right"
         mean = (left + right) / 2
         if mean >= self.config.blink_closed:

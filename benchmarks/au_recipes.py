@@ -66,7 +66,7 @@ RECIPES = (
         "Nose wrinkles and wings. Learnt from disgust, as AU10 is; telling the two apart is not measured.",
     ),
     Recipe(
-        "AU10", "disgust", "anger happiness", "lip_top_y lip_top_side_y", "mouthUpperUp", "lip", False,
+        "AU10", "disgust", "anger", "lip_top_y lip_top_side_y", "mouthUpperUp", "lip", False,
         "Upper lip raised, with the fold beside the nose. Learnt from disgust, as AU9 is.",
     ),
     Recipe(
