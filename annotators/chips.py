@@ -1,7 +1,7 @@
 """Face chips for the small networks: the face laid out as each was trained, from two sources of points.
 
 Two views of one face, one aligned by the detector and one by the mesh and mirrored, err in different
-ways; averaging them gains as much as four passes over one view.
+ways; averaging them gains more than mirroring one view alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from annotators.crops import CropSpec, Matrix, similarity
-from annotators.mesh_crops import MeshCrop
 from schemas import Column
 from schemas.columns import faces, labels
 
@@ -72,22 +71,6 @@ class MeshChip(CropSpec):
     def matrix(self, values: Mapping[Column, Any]) -> Matrix:
         points = np.asarray(values[labels.MESH], np.float64)[list(MESH_EYES_NOSE), :2]
         return similarity(points, _padded(DLIB_EYES_NOSE, self.padding, self.size))
-
-
-@dataclass(frozen=True)
-class ShiftedMeshCrop(MeshCrop):
-    """The level square around the mesh, moved along the face.
-
-    Attributes:
-        shift: How far the square is moved towards the chin, as a share of the mesh's longer side.
-    """
-
-    shift: float = 0.0
-
-    def matrix(self, values: Mapping[Column, Any]) -> Matrix:
-        matrix = super().matrix(values)
-        matrix[1, 2] -= self.shift * self.size / self.scale
-        return matrix
 
 
 def _padded(template: Matrix, padding: float, size: int) -> Matrix:

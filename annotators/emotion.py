@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from annotators.base import Config, Face, FaceAnnotator
-from annotators.chips import ShiftedMeshCrop
 from annotators.crops import BoxCrop, Pixels
+from annotators.mesh_crops import DetectionCrop
 from annotators.runtime import Floats, TfliteModel
-from annotators.views import two_views
+from annotators.views import mirrored
 from schemas import Column
 from schemas.coding import coding
 from schemas.columns import labels
@@ -24,9 +24,10 @@ from schemas.columns import labels
 if TYPE_CHECKING:
     from annotators.weights import ModelStore
 
-BOX_VIEW = BoxCrop(64, margin=-0.025)
-MESH_VIEW = ShiftedMeshCrop(64, scale=1.0, shift=-0.05)
-"""The two views chosen among 30 crops on the choosing half of two expression sets; see benchmarks/emotion.py."""
+LEVEL_VIEW = DetectionCrop(64, scale=1.0)
+UPRIGHT_VIEW = BoxCrop(64, margin=-0.025)
+"""Two views of the detector's box, one turned so that the eyes are level, the other mirrored: the simplest of the best
+pairs among 39 crops by box, five points and mesh on the choosing half of two sets (benchmarks/emotion.py)."""
 
 FLOOR = 1e-4
 """Added to probabilities before their logarithm."""
@@ -38,7 +39,7 @@ class EmotionConfig(Config):
 
     Attributes:
         calibrate: Correct the network's bias between classes as `data/emotion_calibration.toml` says.
-        threshold: Least probability of a label; under it the label is null.
+        threshold: Least probability of a label; under it the label is null, which it then is for a fifth of faces.
     """
 
     calibrate: bool = True
@@ -86,7 +87,7 @@ class Emotion(FaceAnnotator):
     version = "1"
     doc = "Perceived expression in seven classes, null where the model is unsure."
     provides = (labels.PERCEIVED_EMOTION, labels.EMOTION_PROB)
-    crops = (BOX_VIEW, MESH_VIEW)
+    crops = (LEVEL_VIEW, UPRIGHT_VIEW)
     weights = ("fer",)
     config_type = EmotionConfig
     config: EmotionConfig
@@ -104,6 +105,6 @@ class Emotion(FaceAnnotator):
 
     def raw(self, face: Face) -> dict[str, float]:
         """The network's own probabilities by label, averaged over the two views."""
-        views = two_views(face, BOX_VIEW, MESH_VIEW, mirror_detected=True)
+        views = face.crop(LEVEL_VIEW).pixels, mirrored(face.crop(UPRIGHT_VIEW).pixels)
         mean = np.mean([self._model(network_input(view))[0][0] for view in views], axis=0)
         return coding("fer").scores(mean)

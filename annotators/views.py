@@ -9,8 +9,8 @@ from annotators.crops import CropSpec, Pixels
 from schemas.columns import labels
 
 
-def two_views(face: Face, detected: CropSpec, meshed: CropSpec, mirror_detected: bool = False) -> tuple[Pixels, Pixels]:
-    """The detector's and the mesh's crop of a face, one of them mirrored.
+def two_views(face: Face, detected: CropSpec, meshed: CropSpec) -> tuple[Pixels, Pixels]:
+    """The detector's crop of a face and the mesh's, mirrored.
 
     Where the face has no mesh, both views are the detector's.
 
@@ -18,10 +18,11 @@ def two_views(face: Face, detected: CropSpec, meshed: CropSpec, mirror_detected:
         face: The face.
         detected: Crop that needs only the detection.
         meshed: Crop that needs the mesh.
-        mirror_detected: Mirror the detector's view; otherwise the mesh's.
     """
-    first = face.crop(detected).pixels
-    second = first if face[labels.MESH] is None else face.crop(meshed).pixels
-    if mirror_detected:
-        return np.ascontiguousarray(first[:, ::-1]), second
-    return first, np.ascontiguousarray(second[:, ::-1])
+    spec = detected if face[labels.MESH] is None else meshed
+    return face.crop(detected).pixels, mirrored(face.crop(spec).pixels)
+
+
+def mirrored(pixels: Pixels) -> Pixels:
+    """The picture with left and right exchanged."""
+    return np.ascontiguousarray(pixels[:, ::-1])

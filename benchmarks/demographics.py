@@ -67,9 +67,9 @@ def by_group(c: Cases, figures: Any, header: tuple[str, ...]) -> str:
     whole = np.ones(len(c["race"]), bool)
     lines = [("all", "", len(whole), *figures(c, whole))]
     gaps = []
-    for attribute in ("race", "gender", "age"):
+    for attribute, order in (("race", ()), ("gender", ()), ("age", BINS)):
         firsts = []
-        for name, rows in groups(c[attribute]):
+        for name, rows in groups(c[attribute], order):
             values = figures(c, rows)
             firsts.append((values[0].value, name))
             lines.append((attribute, name, int(rows.sum()), *values))

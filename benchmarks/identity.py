@@ -64,12 +64,12 @@ def main() -> None:
     ages = [taxonomy("age-fairface-9").canonical(r["age"]) for r in found]
     grown = np.array([a not in ("0-2", "3-9", "10-19") for a in ages])
     lines = []
-    attributes = {"race (all ages)": [r["race"] for r in found], "gender (all ages)": [r["gender"] for r in found]}
-    attributes["age"] = ages
-    adults = {"race (20 and older)": [r["race"] for r in found]}
+    bins = taxonomy("age-fairface-9").labels
     members: list[tuple[str, str, np.ndarray[Any, Any]]] = [("all", "", np.ones(len(found), bool))]
-    members += [(key, name, mask) for key, values in attributes.items() for name, mask in groups(values)]
-    members += [(key, name, mask & grown) for key, values in adults.items() for name, mask in groups(values)]
+    members += [("age", name, mask) for name, mask in groups(ages, bins)]
+    for attribute in ("gender", "race"):
+        for name, mask in groups([r[attribute] for r in found]):
+            members += [(attribute, name, mask), (f"{attribute}, 20 and older", name, mask & grown)]
     for key, name, mask in members:
         rates = false_matches(vectors[mask], THRESHOLDS)
         lines.append((key, name, int(mask.sum()), rates[0].n, *map(percent, rates)))

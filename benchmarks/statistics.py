@@ -24,7 +24,8 @@ class Estimate:
 
     def __format__(self, spec: str) -> str:
         digits = spec or ".3f"
-        return f"{self.value:{digits}} ({self.low:{digits}}-{self.high:{digits}})"
+        dash = " to " if self.low < 0 else "-"
+        return f"{self.value:{digits}} ({self.low:{digits}}{dash}{self.high:{digits}})"
 
 
 def proportion(hits: ArrayLike) -> Estimate:
@@ -113,10 +114,11 @@ def concordance(x: ArrayLike, y: ArrayLike) -> float:
     return float(2 * covariance / (a.var() + b.var() + (a.mean() - b.mean()) ** 2))
 
 
-def groups(values: ArrayLike) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Each distinct value and the mask of its cases, in sorted order."""
+def groups(values: ArrayLike, order: Sequence[str] = ()) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Each distinct value and the mask of its cases, in the given order, or else sorted."""
     array = np.asarray(values)
-    return [(str(v), array == v) for v in np.unique(array)]
+    present = {str(v) for v in np.unique(array)}
+    return [(v, array == v) for v in (order or sorted(present)) if v in present]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotators.base import FaceAnnotator, NotApplicable
+from annotators.base import Annotator, NotApplicable
 from annotators.emotion import Calibration, Emotion, EmotionConfig, calibration, network_input
 from annotators.emotion_prototype import EmotionPrototype, PrototypeConfig, fits, prototypes, reading
 from annotators.weights import ModelStore
@@ -116,11 +116,11 @@ def test_prototypes_name_known_units_and_emotions() -> None:
 def test_known_faces(models: ModelStore, shared_data: Path) -> None:
     """The smiling astronaut is happy; a strict threshold turns the label into null but keeps the probabilities."""
     photo = (shared_data / "photos/skimage/astronaut.png").read_bytes()
-    (row,) = label([(photo, {})], made("mesh", "emotion"), models)
+    (row,) = label([(photo, {})], made("emotion"), models)
     assert row[labels.PERCEIVED_EMOTION.name] == "happiness"
     assert row[labels.EMOTION_PROB.name]["happiness"] > 0.7
-    strict: list[FaceAnnotator] = [Emotion(EmotionConfig(threshold=1.0))]
-    (row,) = label([(photo, {})], [*made("mesh"), *strict], models)
+    strict: list[Annotator] = [Emotion(EmotionConfig(threshold=1.0))]
+    (row,) = label([(photo, {})], strict, models)
     assert row[labels.PERCEIVED_EMOTION.name] is None
     assert row[labels.EMOTION_PROB.name]["happiness"] > 0.7
 
@@ -141,7 +141,7 @@ def test_accuracy_on_unseen_press_photos(models: ModelStore, shared_data: Path) 
     from benchmarks.emotion import pictures
 
     every = [p for p in pictures(shared_data) if p[1]["half"] == 1 and p[1]["set"] == "press photos"][:240]
-    rows = [r for r in label(every, made("mesh", "emotion"), models) if r.get(labels.EMOTION_PROB.name)]
+    rows = [r for r in label(every, made("emotion"), models) if r.get(labels.EMOTION_PROB.name)]
     assert len(rows) > 230
     guess = [max(r[labels.EMOTION_PROB.name], key=r[labels.EMOTION_PROB.name].get) for r in rows]
     assert np.mean([g == r["truth"] for g, r in zip(guess, rows, strict=True)]) > 0.6
