@@ -52,9 +52,7 @@ class ActionUnits(FaceAnnotator):
     config: ActionUnitConfig
 
     def setup(self, models: ModelStore) -> None:
-        self._load()
-
-    def _load(self) -> None:
+        """Read the capability table; no model file is needed."""
         capabilities = table()
         self._prior, self._units = capabilities.prior, capabilities.supported
         self._weights = np.stack([unit.weights for unit in self._units])
