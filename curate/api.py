@@ -102,7 +102,10 @@ def ingest_sources(inputs: Paths, target: str | Path, options: Options) -> Datas
     ds = Dataset.open_or_create(target, licence=options.listing.licence or "", consent=options.listing.consent or "")
     with ds.lock():
         ds = ds.add_source({"inputs": [str(i) for i in inputs]})
-        write_shards(ds, shards(ds, sources, options))
+        found = shards(ds, sources, options)
+        if found.n_changed:
+            ds = ds.with_changed_pictures()
+        write_shards(ds, found)
     return ds
 
 

@@ -90,6 +90,18 @@ def test_new_pictures_join_and_old_ones_are_not_touched(pictures: Path, tmp_path
     assert contents(ds)["faces"].num_rows == old.num_rows + 3
 
 
+def test_a_file_that_holds_another_picture_now_is_labelled_anew_and_its_old_faces_leave_the_view(
+    pictures: Path, tmp_path: Path
+) -> None:
+    ds = api.run(pictures, tmp_path / "ds", options())
+    assert ds.faces(where="name = '0003.png'").num_rows == 3
+    (pictures / "0003.png").write_bytes((photos(tmp_path / "other", 4, seed=8) / "0001.png").read_bytes())
+    ds = api.run(pictures, tmp_path / "ds", options())
+    assert ds.faces(where="name = '0003.png'").num_rows == 1
+    assert ds.faces().num_rows == ds.counts().faces == 58
+    assert contents(ds)["faces"].num_rows == 61  # the old rows stay in the files
+
+
 def test_failed_labels_are_kept_as_failed_and_only_they_are_tried_again(
     pictures: Path, tmp_path: Path, toys: Path
 ) -> None:

@@ -248,9 +248,8 @@ class Worker:
         return self._annotators[step.layer]
 
     def _write_layers(self, key: str, steps: Sequence[Step], written: Mapping[str, list[pa.RecordBatch]]) -> None:
-        for step in steps:
-            schema = annotator(step.annotator).schema()
-            self.ds.write(f"labels/{step.layer}", key, pa.Table.from_batches(written[step.layer], schema))
+        schemas = {s.layer: annotator(s.annotator).schema() for s in steps}
+        self.ds.write_labels(key, {k: pa.Table.from_batches(written[k], schema) for k, schema in schemas.items()})
 
 
 @contextmanager

@@ -148,7 +148,7 @@ def details(row: Mapping[str, Any], speakers: Mapping[str, Sequence[LayerInfo]])
 
 
 def _absent(row: Mapping[str, Any], layers: Sequence[LayerInfo]) -> str:
-    for info in layers:
+    for info in (i for i in layers if i.kind != "human"):
         status = row.get(f"status.{info.name}")
         why = row.get(f"error.{info.name}") or ""
         if status in (Status.NOT_APPLICABLE.value, Status.FAILED.value):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.store.images import images
+from curate.store.images import images, replaced
 from curate.store.names import FACES, LABELS, SOURCES
 from curate.store.parts import read_footer
 from schemas import ImageStatus, Status
-from schemas.columns.images import REASON
+from schemas.columns.images import IMAGE_ID, REASON
 from schemas.columns.images import STATUS as IMAGE_STATUS
 from schemas.columns.labels import STATUS as LABEL_STATUS
 
@@ -31,7 +31,7 @@ class Counts:
         sources: Pictures planned.
         images: Status -> number of pictures; each picture counts once, by its newest row.
         reasons: Reason -> number, for pictures that are not `ok`.
-        faces: Number of faces.
+        faces: Number of faces, without those of pictures that are no longer in their files.
         layers: Layer -> status -> number of faces; `missing` are faces the layer has no part for.
     """
 
@@ -47,6 +47,7 @@ def count(dataset: Dataset) -> Counts:
     pictures = images(dataset, [IMAGE_STATUS, REASON])
     not_ok = pictures.filter(pc.not_equal(pictures.column(IMAGE_STATUS.name), ImageStatus.OK.value))
     faces = _rows(dataset, FACES)
+    gone = replaced(dataset)
     layers = {}
     for info in dataset.layers():
         table = f"{LABELS}/{info.name}"
@@ -58,9 +59,16 @@ def count(dataset: Dataset) -> Counts:
         sources=_rows(dataset, SOURCES),
         images=_tally(dict.fromkeys([s.value for s in ImageStatus], 0), pictures.column(IMAGE_STATUS.name)),
         reasons=_tally({}, not_ok.column(REASON.name)),
-        faces=faces,
+        faces=faces - _of_pictures(dataset, gone),
         layers=layers,
     )
+
+
+def _of_pictures(dataset: Dataset, image_ids: pa.Array) -> int:
+    if not len(image_ids):
+        return 0
+    parts = (dataset.read(FACES, key, [IMAGE_ID]).column(IMAGE_ID.name) for key in dataset.keys(FACES))
+    return sum(int(pc.sum(pc.is_in(ids, image_ids)).as_py() or 0) for ids in parts)
 
 
 def _rows(dataset: Dataset, table: str) -> int:

@@ -108,6 +108,10 @@ class Dataset:
         """Note which detector owns the face ids of this revision."""
         return self._with(detector=dict(detector))
 
+    def with_changed_pictures(self) -> Dataset:
+        """Note that some files hold other pictures than when they were first ingested."""
+        return self._with(pictures_changed=True)
+
     def add_source(self, source: Mapping[str, Any]) -> Dataset:
         """Note in `dataset.json` what was ingested; an entry that is there already is not repeated."""
         entry = dict(source)

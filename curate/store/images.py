@@ -100,6 +100,16 @@ def _typed(values: list[Any]) -> pa.Array:
         return _texts(values)
 
 
+def replaced(dataset: Dataset) -> pa.Array:
+    """`image_id`s of labelled pictures whose file holds another picture now; empty unless one was noticed."""
+    if not dataset.info.pictures_changed:
+        return pa.array([], pa.string())
+    every = image_rows(dataset, dataset.keys(TABLE), _IN_FORCE)
+    labelled = every.filter(pc.equal(every.column(STATUS.name), ImageStatus.OK.value)).column(IMAGE_ID.name)
+    in_force = as_array(current(every).column(IMAGE_ID.name))
+    return as_array(labelled.filter(pc.invert(pc.is_in(labelled, in_force))))
+
+
 def current(table: pa.Table) -> pa.Table:
     """The row in force of each (uri, member), in the order of those rows: the last one.
 

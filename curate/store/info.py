@@ -27,6 +27,7 @@ class DatasetInfo:
         consent: Default consent statement.
         sources: What was ingested, an entry per call.
         detector: Name, version and config of the detector that owns the face ids of this revision.
+        pictures_changed: Some files held another picture once; faces of the old one are left out of views.
     """
 
     format_version: int = FORMAT_VERSION
@@ -37,6 +38,7 @@ class DatasetInfo:
     consent: str = ""
     sources: list[dict[str, Any]] = field(default_factory=list)
     detector: dict[str, Any] = field(default_factory=dict)
+    pictures_changed: bool = False
 
 
 def read_info(root: Path) -> DatasetInfo:

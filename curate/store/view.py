@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.store.checks import as_array, stored_digest
-from curate.store.images import PREFIX, check_names, image_field, join, rows_for
+from curate.store.images import PREFIX, check_names, image_field, join, replaced, rows_for
 from curate.store.layers import LayerInfo
 from curate.store.merge import Cells, field_of
 from curate.store.names import FACES, LABELS
@@ -178,8 +179,11 @@ class FaceView:
     ) -> Iterator[pa.Table]:
         from curate.store.condition import Condition
 
+        gone = replaced(self.dataset)
         for key in self.dataset.keys(FACES):
             table = self.part(key, wanted, provenance=provenance)
+            if len(gone):
+                table = table.filter(pc.invert(pc.is_in(self.dataset.read(FACES, key, [IMAGE_ID]).column(0), gone)))
             if isinstance(condition, Condition):
                 table = table.take(condition.rows(table))
             if table.num_rows:
