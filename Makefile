@@ -26,13 +26,16 @@ check: $(VENV)/.test  ## Lint, format, types, generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m schemas.docs --check docs
+	$(BIN)/python -m curate.annotator_docs --check README.md
 
-bench: $(VENV)/.test models  ## Measure accuracy and speed; prints the README's figures
-	$(BIN)/python benchmarks/all.py
+bench: $(VENV)/.test models  ## Measure accuracy, speed and memory: the figures of the README (an hour)
+	$(BIN)/python -m benchmarks.all
+	$(BIN)/python -m benchmarks.end_to_end
+	$(BIN)/python -m benchmarks.memory
 
 docs: $(VENV)/.test  ## Write the generated tables of docs/ and README.md
 	$(BIN)/python -m schemas.docs --write docs
-	$(BIN)/python benchmarks/readme_tables.py --write
+	$(BIN)/python -m curate.annotator_docs --write README.md
 
 .PHONY: models browser
 models:

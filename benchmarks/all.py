@@ -1,0 +1,63 @@
+"""Run the accuracy benchmarks one after another and collect their tables.
+
+python -m benchmarks.all [--write docs/accuracy.md] [--only NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BENCHMARKS = {
+    "detection": "Detection",
+    "landmarks": "Landmarks",
+    "head_pose": "Head pose",
+    "action_units": "Action units",
+    "emotion": "Perceived expression",
+    "demographics": "Perceived age and gender",
+    "skin_tone": "Skin tone",
+    "identity": "Identity",
+    "quality": "Quality and visibility",
+    "caption": "Captions",
+}
+INTRODUCTION = """# Accuracy
+
+Made by `python -m benchmarks.all --write docs/accuracy.md`; each section by the command under its title. Every figure is
+measured on photos that were not used to fit or tune, with n and a 95 % interval. Groups are the perceived groups of the
+data sets' own labels.
+"""
+
+
+def section(name: str) -> str:
+    """What one benchmark prints, under its title and command.
+
+    Raises:
+        SystemExit: if it fails; its error stream has been shown.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    begun = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"benchmark {name} failed")
+    sys.stderr.write(f"{name}: {time.monotonic() - begun:.0f} s\n")
+    return f"## {BENCHMARKS[name]}\n\n`python -m benchmarks.{name}`\n\n{done.stdout.strip()}\n"
+
+
+def main() -> None:
+    """Run them and print or write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS))
+    chosen = parser.parse_args()
+    page = "\n".join([INTRODUCTION, *(section(name) for name in chosen.only)])
+    if chosen.write:
+        chosen.write.write_text(page, "utf-8")
+    else:
+        print(page)
+
+
+if __name__ == "__main__":
+    main()
