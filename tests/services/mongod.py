@@ -13,9 +13,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import hypothesis  # noqa: F401 - its plugin else imports it at the very end, while the App's threads compile too
 import pytest
 
 FOLDERS = ("DEFAULT_DATASET_DIR", "DATASET_ZOO_DIR", "MODEL_ZOO_DIR", "PLUGINS_DIR", "DATABASE_DIR")
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 def free_port() -> int:

@@ -1,0 +1,1 @@
+"""Ways out of a dataset into tools for people, and back."""

@@ -1,0 +1,7 @@
+"""FiftyOne: look at a dataset in its App, and bring home what was changed there."""
+
+from curate.bridges.fiftyone_export import to_fiftyone
+from curate.bridges.fiftyone_import import from_fiftyone
+from curate.bridges.fiftyone_view import view
+
+__all__ = ["from_fiftyone", "to_fiftyone", "view"]

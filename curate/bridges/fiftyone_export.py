@@ -1,0 +1,222 @@
+"""From a dataset to FiftyOne: boxes, points with skeletons, and every label as an attribute of its face."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.bridges import fiftyone_fields as fields
+from curate.bridges.fiftyone_media import Media
+from curate.scores import probability, scores_beside
+from curate.store import Dataset
+from schemas import Column, ImageStatus, Kind, UsageError
+from schemas.columns import faces, images, labels
+
+CHUNK = 200
+"""Samples per insertion; live samples make FiftyOne slow, so they are dropped after each."""
+PROVENANCE = "__layer"
+NOTE = "Age, gender, emotion and skin tone are models' perception, not facts about a person."
+_log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+Progress = Callable[[int, int], object]
+
+
+def to_fiftyone(
+    ds: Dataset,
+    name: str | None = None,
+    persistent: bool = True,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    media_dir: Path | str | None = None,
+    columns: Iterable[Column] | None = None,
+) -> Any:
+    """Copy a dataset into a FiftyOne dataset, or add to one what it lacks.
+
+    One sample per usable picture. Field `faces` holds the boxes, each with all its labels as attributes
+    (and `LABEL_confidence` where probabilities stand beside a model's label); every column of points is a
+    field of keypoints with its skeleton; image columns are sample fields. Faces that a reviewer rejected
+    are left out. A second call adds the pictures that are new and leaves the others as they are.
+
+    Args:
+        ds: The dataset.
+        name: Name of the FiftyOne dataset; the dataset's own name if None.
+        persistent: Keep it when the session ends.
+        overwrite: Delete a FiftyOne dataset of that name first. Edits made there that were not
+            brought home with `from_fiftyone` are lost.
+        progress: Called with (samples done, samples to do) after every chunk.
+        media_dir: Where pictures are written that FiftyOne cannot read where they are (rows of Parquet
+            files, URLs, formats that browsers do not show); `fiftyone-media` in the dataset if None.
+        columns: Only these face and label columns; all by default.
+
+    Returns:
+        The `fiftyone.Dataset`.
+
+    Raises:
+        MissingExtraError: if fiftyone is not installed.
+        UsageError: if a FiftyOne dataset of that name holds something else.
+    """
+    fo = fields.library()
+    name = name or ds.info.name or ds.path.resolve().name
+    if overwrite and fo.dataset_exists(name):
+        fo.delete_dataset(name)
+    wanted = fields.present(ds.columns()) if columns is None else list(columns)
+    wanted = list(dict.fromkeys([*faces.FACES.values(), *wanted]))
+    dataset = _open(fo, ds, name, persistent)
+    fields.declare(fo, dataset, wanted)
+    export = _note_export(ds, dataset, wanted)
+    rows = _pictures(ds, set(dataset.values(images.IMAGE_ID.name)))
+    with Media(ds, Path(media_dir) if media_dir else None) as media:
+        made = _samples(fo, ds, wanted, rows, media, export)
+        _insert(dataset, made, len(rows), progress)
+    return dataset
+
+
+def _open(fo: Any, ds: Dataset, name: str, persistent: bool) -> Any:
+    if fo.dataset_exists(name):
+        dataset = fo.load_dataset(name)
+        check_origin(ds, dataset)
+        return dataset
+    dataset = fo.Dataset(name, persistent=persistent)
+    fields.set_facts(dataset, {**_identity(ds), "exports": [], "note": NOTE})
+    return dataset
+
+
+def _identity(ds: Dataset) -> dict[str, Any]:
+    return {"name": ds.info.name, "created": ds.info.created, "revision": ds.info.revision}
+
+
+def check_origin(ds: Dataset, dataset: Any) -> None:
+    """Check that a FiftyOne dataset was made from this dataset and revision.
+
+    Raises:
+        UsageError: if it was not.
+    """
+    found = fields.facts(dataset)
+    if any(found.get(k) != v for k, v in _identity(ds).items()):
+        raise UsageError(
+            f"the FiftyOne dataset '{dataset.name}' was not made from {ds.path}",
+            "it holds something else, or another revision",
+            "Give another name, or overwrite it",
+        )
+
+
+def _note_export(ds: Dataset, dataset: Any, columns: Iterable[Column]) -> int:
+    """Note what is exported and from which layers; returns the number of that note."""
+    note = {"layers": [i.name for i in ds.layers()], "columns": [c.name for c in columns]}
+    info = fields.facts(dataset)
+    info["layers"] = [json.dumps(i.as_dict()) for i in ds.layers()]
+    info["detector"] = json.dumps(ds.info.detector)
+    if note not in info["exports"]:
+        info["exports"].append(note)
+    fields.set_facts(dataset, info)
+    return int(info["exports"].index(note))
+
+
+def _pictures(ds: Dataset, known: set[str]) -> dict[str, Row]:
+    table = ds.images()
+    usable = table.filter(pc.equal(table.column(images.STATUS.name), ImageStatus.OK.value))
+    new = pc.invert(pc.is_in(usable.column(images.IMAGE_ID.name), value_set=pa.array(sorted(known), pa.string())))
+    return {row[images.IMAGE_ID.name]: row for row in usable.filter(new).to_pylist()}
+
+
+def _samples(
+    fo: Any, ds: Dataset, columns: list[Column], rows: Mapping[str, Row], media: Media, export: int
+) -> Iterator[Any]:
+    for image_id, found in _faces_by_image(ds, columns, rows):
+        path = media.path(rows[image_id])
+        if path is not None:
+            yield _sample(fo, rows[image_id], found, columns, str(path), export)
+
+
+def _faces_by_image(ds: Dataset, columns: list[Column], rows: Mapping[str, Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Every new picture with all its faces; a picture waits only while faces of it lie in later parts."""
+    waiting = Counter(ds.faces([faces.IMAGE_ID]).column(0).to_pylist())
+    held: dict[str, list[Row]] = {}
+    human = {info.name for info in ds.layers() if info.kind == "human"}
+    for table in ds.iter_faces(columns, provenance=bool(human)):
+        fresh = table.filter(pc.is_in(table.column(faces.IMAGE_ID.name), value_set=pa.array(list(rows), pa.string())))
+        for row in fresh.to_pylist():
+            image_id = row[faces.IMAGE_ID.name]
+            held.setdefault(image_id, []).append(_without_stale_scores(row, columns, human))
+            waiting[image_id] -= 1
+            if not waiting[image_id]:
+                yield image_id, held.pop(image_id)
+    yield from ((image_id, []) for image_id in rows if image_id not in waiting)
+
+
+def _without_stale_scores(row: Row, columns: Iterable[Column], human: set[str]) -> Row:
+    """Note in `row` which labels a person gave, for a model's probability does not speak of those."""
+    row["human"] = {c.name for c in columns if row.get(c.name + PROVENANCE) in human}
+    return row
+
+
+def _sample(fo: Any, picture: Row, found: list[Row], columns: list[Column], path: str, export: int) -> Any:
+    width, height = picture[images.WIDTH.name], picture[images.HEIGHT.name]
+    kept = [row for row in found if not row.get(labels.REVIEW_REJECTED.name)]
+    split = picture[images.SPLIT.name]
+    sample = fo.Sample(
+        filepath=path,
+        tags=[split] if split else [],
+        metadata=fo.ImageMetadata(size_bytes=picture[images.BYTES.name], width=width, height=height, num_channels=3),
+        **{name: picture[name] for name in images.IMAGES},
+    )
+    sample[fields.EXPORT] = export
+    sample[fields.FACE_IDS] = [row[faces.FACE_ID.name] for row in kept]
+    sample[fields.TAGS_SEEN] = list(sample.tags)
+    sample[fields.FACES] = fo.Detections(detections=[_detection(fo, r, columns, width, height) for r in kept])
+    for column in columns:
+        if column.kind is Kind.POINTS:
+            points = [_keypoint(fo, r, column, width, height) for r in kept if r[column.name] is not None]
+            sample[column.name] = fo.Keypoints(keypoints=points)
+    return sample
+
+
+def _detection(fo: Any, row: Row, columns: list[Column], width: int, height: int) -> Any:
+    values = {fields.attribute(c): fields.outgoing(c, row[c.name]) for c in columns if fields.on_detection(c)}
+    for column in columns:
+        if scores_beside(column) in columns and column.name not in row["human"]:
+            values[fields.attribute(column) + fields.CONFIDENCE] = probability(row, column)
+    return fo.Detection(
+        label=fields.FACE_LABEL,
+        bounding_box=fields.relative_box(row, width, height),
+        confidence=row[faces.SCORE.name],
+        tags=list(row.get(labels.REVIEW_TAGS.name) or []),
+        **{name: value for name, value in values.items() if value is not None},
+    )
+
+
+def _keypoint(fo: Any, row: Row, column: Column, width: int, height: int) -> Any:
+    points = fields.relative_points(column, row[column.name], width, height)
+    depth = {fields.DEPTH: points[:, 2].tolist()} if column.shape[1] == 3 else {}
+    return fo.Keypoint(label=fields.FACE_LABEL, points=points[:, :2].tolist(), face_id=row[faces.FACE_ID.name], **depth)
+
+
+def _insert(dataset: Any, samples: Iterator[Any], total: int, progress: Progress | None) -> None:
+    done = 0
+    chunk: list[Any] = []
+    for sample in samples:
+        chunk.append(sample)
+        if len(chunk) == CHUNK:
+            done += _add(dataset, chunk)
+            chunk = []
+            if progress:
+                progress(done, total)
+    done += _add(dataset, chunk)
+    if progress:
+        progress(done, total)
+    if done < total:
+        _log.warning("%d of %d pictures could not be read and are not in FiftyOne", total - done, total)
+
+
+def _add(dataset: Any, chunk: list[Any]) -> int:
+    if chunk:
+        dataset.add_samples(chunk, expand_schema=False, progress=False)
+    return len(chunk)

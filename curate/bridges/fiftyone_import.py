@@ -1,0 +1,284 @@
+"""From FiftyOne back: tags, edited labels, moved, added and deleted boxes become a human layer."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from curate.bridges import fiftyone_fields as fields
+from curate.bridges.fiftyone_changes import Comparison, Notes, empty_row
+from curate.bridges.fiftyone_export import check_origin
+from curate.store import Dataset, LayerInfo
+from schemas import REGISTRY, Column, Kind, Status, UsageError
+from schemas.columns import faces, images, labels
+
+UNCHANGED = "not changed in this review"
+PREFIX = "human-fiftyone"
+SHOWN_NOTES = 20
+_log = logging.getLogger(__name__)
+
+Values = dict[str, Any]
+
+
+@dataclass
+class Review:
+    """Everything that came back from FiftyOne.
+
+    Attributes:
+        changed: Faces part -> face id -> changed values.
+        added: Face id -> values of faces that a person drew, in order.
+        images: Face id -> image id, of the added faces.
+        tags: Image id -> the picture's tags, where they changed.
+        notes: What could not be taken over.
+        linked: (sample id, detection id, face id) of the added faces.
+    """
+
+    changed: dict[str, dict[str, Values]] = field(default_factory=dict)
+    added: dict[str, Values] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, list[str]] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)
+    linked: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns that any face changes, in the order of declaration."""
+        rows = itertools.chain(self.added.values(), *(part.values() for part in self.changed.values()))
+        used = {name for row in rows for name in row}
+        return tuple(name for name in REGISTRY if name in used)
+
+
+def from_fiftyone(fo_dataset: Any, ds: Dataset, layer_name: str | None = None, author: str = "") -> LayerInfo | None:
+    """Bring home what people did in FiftyOne, as a new human layer.
+
+    Only differences to what was exported are written; everything else stays null, so the models' labels
+    go on speaking. Edited attributes, moved boxes and points, and tags become values. A deleted box
+    becomes `review_rejected`. A box that a person drew becomes a face in a part of its own, with
+    `origin` `human`. What cannot become a label (an emptied value, a label outside its taxonomy, points
+    without a face) is logged and listed in the layer's `extra["notes"]`. A picture's own tags are kept in
+    `extra["image_tags"]`. A second call writes only what changed since the first.
+
+    Args:
+        fo_dataset: The dataset that `to_fiftyone` made.
+        ds: The dataset it was made from.
+        layer_name: Name of the layer; by default the next free `human-fiftyone-N`.
+        author: Who made the changes, if that is to be recorded.
+
+    Returns:
+        The layer, or None if nothing changed that a layer can hold.
+
+    Raises:
+        MissingExtraError: if fiftyone is not installed.
+        UsageError: if it is a view, was not made from this dataset, or the layer exists.
+    """
+    fo = fields.library()
+    if not isinstance(fo_dataset, fo.Dataset):
+        why = "what it hides would look deleted"
+        raise UsageError("a FiftyOne view cannot be brought home", why, "Give its dataset")
+    check_origin(ds, fo_dataset)
+    taken = {info.name for info in ds.layers()}
+    name = layer_name or next(n for i in itertools.count(1) if (n := f"{PREFIX}-{i}") not in taken)
+    if name in taken:
+        raise UsageError(f"layer '{name}' exists", "layers are never overwritten", "Give another name")
+    with ds.lock():
+        review = collect(fo_dataset, ds)
+        for line in review.notes.lines()[:SHOWN_NOTES]:
+            _log.warning("%s", line)
+        if not (review.changed or review.added or review.tags):
+            return None
+        info = LayerInfo(
+            name, "human", "fiftyone", version=fo.__version__, columns=review.columns, author=author,
+            extra={"notes": vars(review.notes), "image_tags": review.tags},
+        )  # fmt: skip
+        _write(ds, info, review)
+    _remember(fo_dataset, info, review)
+    return info
+
+
+def collect(fo_dataset: Any, ds: Dataset) -> Review:
+    """Find everything that differs from what was exported; writes nothing."""
+    review = Review()
+    exports = fields.facts(fo_dataset)["exports"]
+    sizes = ds.images([images.IMAGE_ID, images.WIDTH, images.HEIGHT], f"{images.STATUS.name} = 'ok'")
+    pictures = {row[images.IMAGE_ID.name]: row for row in sizes.to_pylist()}
+    for number, export in enumerate(exports):
+        columns = [REGISTRY[n] for n in export["columns"] if n in REGISTRY]
+        comparison = Comparison(columns, review.notes)
+        for key in ds.keys("faces"):
+            _compare_part(fo_dataset, ds, key, number, export["layers"], comparison, pictures, review)
+        for sample in _edited_structure(fo_dataset, number):
+            _added(sample, comparison, pictures, review, ds)
+    _sample_tags(fo_dataset, review)
+    return review
+
+
+def _compare_part(
+    fo_dataset: Any, ds: Dataset, key: str, number: int, layers: Sequence[str], comparison: Comparison,
+    pictures: Mapping[str, Any], review: Review,
+) -> None:  # fmt: skip
+    rows = _exported(ds, key, layers, comparison.columns)
+    by_image: dict[str, list[Values]] = {}
+    for row in rows:
+        by_image.setdefault(row[faces.IMAGE_ID.name], []).append(row)
+    chosen = fo_dataset.match({fields.EXPORT: number, images.IMAGE_ID.name: {"$in": list(by_image)}})
+    for sample in chosen.iter_samples(progress=False):
+        exported = set(sample[fields.FACE_IDS] or [])
+        found = _by_face(sample[fields.FACES].detections if sample[fields.FACES] else ())
+        points = {c.name: _points_by_face(sample, c) for c in comparison.columns if c.kind is Kind.POINTS}
+        picture = pictures[sample[images.IMAGE_ID.name]]
+        for row in by_image[sample[images.IMAGE_ID.name]]:
+            face = row[faces.FACE_ID.name]
+            if face not in exported:
+                continue
+            if face not in found:
+                changes: Values = {labels.REVIEW_REJECTED.name: True}
+            else:
+                sized = row | {"width": picture[images.WIDTH.name], "height": picture[images.HEIGHT.name]}
+                changes = comparison.changes(sized, found[face], {n: p[face] for n, p in points.items() if face in p})
+            if changes:
+                review.changed.setdefault(key, {})[face] = changes
+
+
+def _exported(ds: Dataset, key: str, layers: Sequence[str], columns: Sequence[Column]) -> list[Values]:
+    """Rows of one faces part as they stood when they were exported."""
+    from curate.store.view import FaceView
+
+    view = FaceView(ds, layers)
+    known = set(view.columns())
+    names = [faces.FACE_ID.name, faces.IMAGE_ID.name, *(c.name for c in (*faces.BOX, labels.REVIEW_TAGS, *columns))]
+    table = view.part(key, [view.want(n) for n in dict.fromkeys(names) if n in known])
+    rows: list[Values] = table.to_pylist()
+    missing = dict.fromkeys(n for n in names if n not in known)
+    return [{**missing, **row} for row in rows]
+
+
+def _by_face(found: Sequence[Any]) -> dict[str, Any]:
+    """First thing per face id; copies of it count as added."""
+    first: dict[str, Any] = {}
+    for thing in found:
+        face = thing[faces.FACE_ID.name] if thing.has_field(faces.FACE_ID.name) else None
+        if face:
+            first.setdefault(face, thing)
+    return first
+
+
+def _points_by_face(sample: Any, column: Column) -> dict[str, Any]:
+    held = sample[column.name] if sample.has_field(column.name) else None
+    return _by_face(held.keypoints if held else ())
+
+
+def _edited_structure(fo_dataset: Any, number: int) -> Any:
+    """Samples whose detections or keypoints are not the exported ones, by their ids alone."""
+    view = fo_dataset.match({fields.EXPORT: number})
+    points = [n for n, f in fo_dataset.get_field_schema().items() if n in REGISTRY and hasattr(f, "document_type")]
+    ids = f"{faces.FACE_ID.name}"
+    names = ["id", fields.FACE_IDS, f"{fields.DETECTIONS}.{ids}", *(f"{p}.keypoints.{ids}" for p in points)]
+    chosen = []
+    for sample, exported, boxes, *marked in zip(*view.values(names), strict=True):
+        known = set(exported or [])
+        things = boxes or []
+        strange = any(f not in known for f in things) or len(set(things)) < len(things)
+        if strange or any(f not in known for some in marked for f in some or []):
+            chosen.append(sample)
+    return view.select(chosen).iter_samples(progress=False)
+
+
+def _added(sample: Any, comparison: Comparison, pictures: Mapping[str, Any], review: Review, ds: Dataset) -> None:
+    image_id = sample[images.IMAGE_ID.name]
+    exported = set(sample[fields.FACE_IDS] or [])
+    detections = sample[fields.FACES].detections if sample[fields.FACES] else []
+    first = {d.id for d in _by_face(detections).values() if d[faces.FACE_ID.name] in exported}
+    number = itertools.count(_next_number(ds, image_id, review))
+    for detection in detections:
+        if detection.id in first:
+            continue
+        face = f"{image_id}.{next(number)}"
+        picture = pictures[image_id]
+        before = empty_row(comparison.columns, face, picture)
+        changes = comparison.changes(before, detection, {})
+        if not all(c.name in changes for c in faces.BOX):
+            review.notes.unlinked.append({"face": face, "what": "a box that was drawn cannot be used"})
+            continue
+        review.added[face] = changes
+        review.images[face] = image_id
+        review.linked.append((sample.id, detection.id, face))
+    for column in (c for c in comparison.columns if c.kind is Kind.POINTS):
+        held = sample[column.name] if sample.has_field(column.name) else None
+        for keypoint in held.keypoints if held else ():
+            if not keypoint.has_field(faces.FACE_ID.name) or keypoint[faces.FACE_ID.name] not in exported:
+                what = f"points were drawn in {column.name} without the face they belong to"
+                review.notes.unlinked.append({"face": image_id, "what": what})
+
+
+def _next_number(ds: Dataset, image_id: str, review: Review) -> int:
+    table = ds.faces([faces.FACE_ID], f"{faces.IMAGE_ID.name} = '{image_id}'")
+    taken = [*table.column(0).to_pylist(), *(f for f, i in review.images.items() if i == image_id)]
+    return 1 + max((int(face.rpartition(".")[2]) for face in taken), default=-1)
+
+
+def _sample_tags(fo_dataset: Any, review: Review) -> None:
+    names = (images.IMAGE_ID.name, "tags", fields.TAGS_SEEN)
+    for image_id, tags, seen in zip(*fo_dataset.values(list(names)), strict=True):
+        if sorted(tags or []) != sorted(seen or []):
+            review.tags[image_id] = sorted(tags or [])
+
+
+def _write(ds: Dataset, info: LayerInfo, review: Review) -> None:
+    ds.add_layer(info)
+    if review.added:
+        ds.write("faces", info.name, _new_faces(review))
+        review.changed[info.name] = review.added
+    for key, changes in review.changed.items():
+        ids = ds.read("faces", key, [faces.FACE_ID]).column(0).to_pylist()
+        ds.write(f"labels/{info.name}", key, _part(ids, changes, info.columns))
+
+
+def _new_faces(review: Review) -> pa.Table:
+    own = {c.name for c in faces.FACES.values()}
+    rows = [
+        dict.fromkeys(faces.FACES)
+        | {k: v for k, v in values.items() if k in own}
+        | {faces.FACE_ID.name: face, faces.IMAGE_ID.name: review.images[face], faces.ORIGIN.name: "human"}
+        for face, values in review.added.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=faces.FACES.schema)
+
+
+def _part(ids: Sequence[str], changes: Mapping[str, Values], columns: Sequence[str]) -> pa.Table:
+    rows = [changes.get(face) for face in ids]
+    table = {
+        faces.FACE_ID.name: pa.array(ids, pa.string()),
+        labels.STATUS.name: [(Status.NOT_APPLICABLE if r is None else Status.OK).value for r in rows],
+        labels.ERROR.name: pa.array([UNCHANGED if r is None else None for r in rows], pa.string()),
+    }
+    for name in columns:
+        table[name] = pa.array([None if r is None else r.get(name) for r in rows], REGISTRY[name].type)
+    return pa.table(table)
+
+
+def _remember(fo_dataset: Any, info: LayerInfo, review: Review) -> None:
+    """Let FiftyOne know what is now home, so that the next call finds only what is newer."""
+    facts = fields.facts(fo_dataset)
+    for export in facts["exports"]:
+        export["layers"].append(info.name)
+        export["columns"] += [n for n in info.columns if n not in export["columns"]]
+    fields.set_facts(fo_dataset, facts)
+    new_ids: dict[str, dict[str, str]] = {}
+    for sample_id, detection_id, face in review.linked:
+        new_ids.setdefault(sample_id, {})[detection_id] = face
+    for sample in fo_dataset.select(list(new_ids)).iter_samples(progress=False, autosave=True):
+        for detection in sample[fields.FACES].detections:
+            if detection.id in new_ids[sample.id]:
+                detection[faces.FACE_ID.name] = new_ids[sample.id][detection.id]
+        sample[fields.FACE_IDS] = [*(sample[fields.FACE_IDS] or []), *new_ids[sample.id].values()]
+    gone = {face for part in review.changed.values() for face, v in part.items() if labels.REVIEW_REJECTED.name in v}
+    if gone:
+        kept = [[f for f in ids or [] if f not in gone] for ids in fo_dataset.values(fields.FACE_IDS)]
+        fo_dataset.set_values(fields.FACE_IDS, kept)
+    if review.tags:
+        fo_dataset.set_values(fields.TAGS_SEEN, fo_dataset.values("tags"))

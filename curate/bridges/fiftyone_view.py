@@ -1,0 +1,72 @@
+"""Opens a dataset in the FiftyOne App."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from curate.bridges import fiftyone_fields as fields
+from curate.bridges.fiftyone_export import Progress, to_fiftyone
+from curate.bridges.fiftyone_import import from_fiftyone
+from curate.store import Dataset
+from schemas import UsageError
+
+
+def view(
+    ds: Dataset,
+    port: int = 5151,
+    address: str = "127.0.0.1",
+    remote: bool = True,
+    name: str | None = None,
+    author: str | None = None,
+    wait: bool = True,
+    progress: Progress | None = None,
+) -> Any:
+    """Show a dataset in the FiftyOne App and serve it until Ctrl-C.
+
+    FiftyOne's usage reports are off unless the environment asks for them (`FIFTYONE_DO_NOT_TRACK=0`), and the
+    App listens on this machine only unless another address is given.
+
+    Args:
+        ds: The dataset.
+        port: Port of the App.
+        address: Address it listens on.
+        remote: Only serve; else a browser is opened too.
+        name: Name of the FiftyOne dataset; the dataset's own if None.
+        author: If given, changes made in the App come home under this name when it is closed.
+        wait: Serve until Ctrl-C; else return at once.
+        progress: See `to_fiftyone`.
+
+    Returns:
+        The session.
+
+    Raises:
+        MissingExtraError: if fiftyone is not installed.
+        UsageError: if the port is taken.
+    """
+    fo = fields.library()
+    _check_free(address, port)
+    dataset = to_fiftyone(ds, name, progress=progress)
+    session = fo.launch_app(dataset, port=port, address=address, remote=remote, auto=False)
+    if not wait:
+        return session
+    try:
+        session.wait(-1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        session.close()
+    if author:
+        dataset.reload()
+        from_fiftyone(dataset, ds, author=author)
+    return session
+
+
+def _check_free(address: str, port: int) -> None:
+    try:
+        with socket.create_server((address, port)):
+            return
+    except OSError as error:
+        raise UsageError(
+            f"the App cannot listen on {address}:{port}", error.strerror or str(error), "Give another port"
+        ) from error
