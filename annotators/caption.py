@@ -127,7 +127,7 @@ def claims_of(values: Values, config: CaptionConfig) -> Claims:
 def _picture(values: Values, config: CaptionConfig) -> Claims:
     claims = {}
     if values[labels.SKIN_LIGHTING] == "grey_image":
-        claims["medium"] = "grey"
+        claims["medium"] = "grey_image"
     sharpness = values[labels.SHARPNESS]
     if sharpness is not None and sharpness < config.blurred:
         claims["sharpness"] = "blurred"
