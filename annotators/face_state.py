@@ -54,7 +54,7 @@ class FaceStateConfig(Config):
     blink_closed: float = 0.48
     blink_narrowed: float = 0.38
     wink_open: float = 0.30
-    mouth_parted: float = 0.05
+    mouth_parted: float = 0.08
     mouth_open: float = 0.25
 
 
@@ -64,6 +64,7 @@ class FaceState(FaceAnnotator):
     The thresholds were set by looking at eyes and mouths sorted by opening. Eye states go by `eyeBlink`:
     of 47 FairFace adults with nearly shut eyes (21 closed, judged by eye) it tells closed from open with
     an AUC of .96, lid gap over eye width with .88, because that ratio also follows the shape of the eye.
+    Of 59 mouths with a gap below 0.2, 0.08 finds 25 of 29 parted and 5 of 30 closed ones.
     """
 
     name = "face_state"

@@ -59,7 +59,7 @@ RECIPES = (
     ),
     Recipe(
         "AU7", "anger", "happiness disgust fear sadness", "lower_lid_y", "eyeSquint", "eye", True,
-        "Lids tightened, against neutral and surprised faces only; narrow eyes resemble it.",
+        "Lids tightened; narrow eyes resemble it: given to 18 % of East Asian and 6 % of Indian FairFace faces.",
     ),
     Recipe(
         "AU9", "disgust", "anger", "wing_y subnasal_y -brow_inner_y nose_tip_y", "noseSneer", "nose", False,
@@ -106,8 +106,15 @@ UNSUPPORTED = {
 }
 """Units that are never given, and why."""
 
-MOUTH_STEPS = (0.05, 0.12, 0.20, 0.35, 0.60)
-"""Mouth opening at which AU25 has intensity 1 to 5; the first was set by looking at 120 mouths sorted by it."""
+LIPS_PART = Recipe(
+    "AU25", "surprise fear", "happiness anger disgust sadness", "mouth_opening", "", "", False,
+    "Inner-lip gap over mouth width, decided by eye at 0.08: of 59 adults' mouths with a gap below 0.2 that finds "
+    "25 of 29 parted and 5 of 30 closed ones (AUC .90). Many faces labelled neutral part their lips.",
+)  # fmt: skip
+"""AU25 is measured like the others, but not fitted."""
+
+MOUTH_STEPS = (0.08, 0.14, 0.22, 0.35, 0.60)
+"""Mouth opening at which AU25 has intensity 1 to 5; the first was set on 59 mouths judged by eye."""
 
 BLINK_STEPS = (0.48, 0.52, 0.56, 0.60, 0.65)
 """`eyeBlink` at which AU43 has intensity 1 to 5; the first was set on 47 nearly shut eyes judged by eye."""

@@ -17,9 +17,10 @@ from annotators import au_models
 from annotators.au_models import CLIP, FLOOR, GEOMETRY, OPENINGS, SHAPES, TEXTURE_SHAPE, Prior, pose_terms
 from annotators.au_texture import REGIONS
 from benchmarks.action_unit_data import Evidence, bucket, load
-from benchmarks.au_recipes import BLINK_STEPS, MOUTH_STEPS, RECIPES, UNSUPPORTED, Recipe
+from benchmarks.au_recipes import BLINK_STEPS, LIPS_PART, MOUTH_STEPS, RECIPES, UNSUPPORTED, Recipe
 from benchmarks.labelling import arguments
 from benchmarks.statistics import Estimate, auc
+from benchmarks.toml_text import toml_table, toml_value
 
 SETS = ("press", "fer2013")
 MAX_YAW = 45.0
@@ -243,14 +244,14 @@ def unit_toml(recipe: Recipe, sets: Mapping[str, Evidence], prior: Prior) -> str
     return toml_table(head | {k: v for k, v in row.items() if k != "name"}) + measured_toml(recipe, figures)
 
 
-def units_by_eye(prior: Prior) -> str:
+def units_by_eye(sets: Mapping[str, Evidence], prior: Prior) -> str:
     """AU25 and AU43: plain openings whose decision points were set by looking at pictures."""
     lips = 8.0
     mouth = [lips * step / OPENING_SCALES["mouth_opening"] for step in MOUTH_STEPS]
     lids = 4.0
     centre, spread = prior.shapes[SHAPES.index("eyeBlink")]
     blink = [lids * (float(np.log(FLOOR + step)) - centre) / spread for step in BLINK_STEPS]
-    part = {"name": "AU25", "supported": True, "note": "Inner-lip gap over mouth width, decided by eye at 0.05."}
+    part: dict[str, object] = {"name": LIPS_PART.name, "supported": True, "note": LIPS_PART.note}
     part |= {"sources": ["geometry"], "sided": False, "threshold": mouth[0], "knots": mouth}
     shut = {
         "name": "AU43",
@@ -261,31 +262,16 @@ def units_by_eye(prior: Prior) -> str:
         "threshold": blink[0],
         "knots": blink,
     }
-    return toml_table(part | {"geometry": {"mouth_opening": lips}}) + toml_table(
-        shut | {"blendshapes": {"eyeBlink": lids}}
-    )
+    part |= {"geometry": {"mouth_opening": lips}}
+    parts = [sample(LIPS_PART, name, evidence, prior, held_out=True) for name, evidence in sets.items()]
+    figures, _ = measure(part, parts, mouth[0])
+    return toml_table(part) + measured_toml(LIPS_PART, figures) + toml_table(shut | {"blendshapes": {"eyeBlink": lids}})
 
 
 def measured_toml(recipe: Recipe, figures: list[dict[str, object]]) -> str:
     """The figures of a unit as an array of inline tables."""
     lines = [f"    {toml_value({'positive': recipe.positives, **row})}," for row in figures]
     return "measured = [\n" + "\n".join(lines) + "\n]\n"
-
-
-def toml_table(values: Mapping[str, object]) -> str:
-    """One `[[unit]]`."""
-    return "\n[[unit]]\n" + "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items())
-
-
-def toml_value(value: object) -> str:
-    """A value in TOML; mappings inline."""
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{k} = {toml_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(toml_value(v) for v in value) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
@@ -301,7 +287,7 @@ def main() -> None:
     )
     text += "\n[prior.blendshapes]\n"
     text += "".join(f"{n} = {toml_value([float(v) for v in r])}\n" for n, r in zip(SHAPES, prior.shapes, strict=True))
-    text += "".join(unit_toml(recipe, sets, prior) for recipe in RECIPES) + units_by_eye(prior)
+    text += "".join(unit_toml(recipe, sets, prior) for recipe in RECIPES) + units_by_eye(sets, prior)
     for name, note in UNSUPPORTED.items():
         text += toml_table({"name": name, "supported": False, "note": note})
     Path("annotators/data/action_units.toml").write_text(text, "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from synthetic_meshes import batch_of, mesh_at
 from annotators.base import FaceBatch
 from annotators.canonical_face import angles, canonical_face, fit_pose, rotation_of
 from annotators.head_pose import HeadPose
+from annotators.runtime import zip_member
 from annotators.weights import ModelStore
 
 YAW = st.floats(-75, 75)
@@ -123,3 +125,16 @@ def test_portraits_face_the_camera(models: ModelStore, shared_data: Path) -> Non
     names = ["face_recognition/obama.jpg", "face_recognition/biden.jpg"]
     for pose in poses_of(batch_of_photos(models, [shared_data / "photos" / n for n in names])):
         assert np.abs(pose).max() < 20
+
+
+def test_the_canonical_face_is_the_one_in_the_model_file(models: ModelStore) -> None:
+    """Vertices stand there as unpacked floats of protobuf field 3; 33 weights as field 2."""
+    content = zip_member(models.path("face_landmarker"), "geometry_pipeline_metadata_landmarks.binarypb")
+    face = canonical_face()
+    for point in face.points.astype("<f4"):
+        assert b"".join(b"\x1d" + value.tobytes() for value in point) in content
+    assert len(face.basis) == 33
+    with resources.files("annotators").joinpath("data/canonical_face.csv").open(encoding="utf-8") as file:
+        weights = np.loadtxt(file, delimiter=",")[:, 3].astype("<f4")
+    for index in face.basis:
+        assert b"\x15" + weights[index].tobytes() in content
