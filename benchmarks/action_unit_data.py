@@ -9,9 +9,7 @@ say nothing about units that always come together.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +41,7 @@ class Photo:
     Attributes:
         key: File name.
         group: Person or original picture: what must not stand on both sides of a split.
-        label: Emotion, or `race|gender|age` for FairFace.
+        label: Emotion, or perceived race for FairFace.
         image: RGB.
     """
 
@@ -78,7 +76,7 @@ def bucket(text: str, count: int) -> int:
 
 
 def load(name: str, data: Path, cache: Path) -> Evidence:
-    """The evidence of a set: `press`, `fer2013`, `fairface` (photos) or `prior` (parquet crops)."""
+    """The evidence of a set: `press`, `fer2013` or `prior` (FairFace crops)."""
     file = cache / f"au-evidence-{name}.npz"
     if not file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
@@ -109,16 +107,6 @@ def fer2013(data: Path) -> Iterator[Photo]:
         yield Photo(row["file"], original.group(), EMOTIONS.get(row["emotion"], row["emotion"]), image)
 
 
-def fairface(data: Path) -> Iterator[Photo]:
-    """The 252 FairFace photos, two per cell of age, gender and race; no emotion labels."""
-    with (data / "photos" / "labels.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["source"] == "fairface":
-                facts = json.loads(row["label_json"])
-                label = "|".join(facts[k] for k in ("race_perceived", "gender_perceived", "age_group"))
-                yield Photo(row["file"], row["file"], label, decode((data / "photos" / row["file"]).read_bytes()))
-
-
 def prior(data: Path) -> Iterator[Photo]:
     """Every tenth of the 20,000 FairFace crops."""
     for part in sorted((data / "fairface").glob("part-*.parquet")):
@@ -128,7 +116,7 @@ def prior(data: Path) -> Iterator[Photo]:
             yield Photo(f"{part.name}:{index}", f"{part.name}:{index}", row["race"], decode(image))
 
 
-PHOTOS = {"press": press, "fer2013": fer2013, "fairface": fairface, "prior": prior}
+PHOTOS = {"press": press, "fer2013": fer2013, "prior": prior}
 
 
 def _disturbed(image: np.ndarray, key: str) -> np.ndarray:
