@@ -36,6 +36,8 @@ class QualityConfig(Config):
         inter_ocular: Distance of the eyes in px as if seen from the front, on a logarithmic scale. The upper
             end is what ISO/IEC 19794-5 asks of portraits.
         angle: Degrees between the nose and the camera.
+        judged_distance: Inter-ocular px below which nothing is said of what covers the face.
+        judged_exposure: Exposure below which nothing is said of it.
         weights: Of sharpness, exposure, size, pose and visibility in the score.
     """
 
@@ -46,14 +48,16 @@ class QualityConfig(Config):
     black: tuple[float, float] = (0.7, 0.2)
     inter_ocular: tuple[float, float] = (8.0, 90.0)
     angle: tuple[float, float] = (75.0, 10.0)
+    judged_distance: float = 10.0
+    judged_exposure: float = 0.1
     weights: tuple[float, float, float, float, float] = (0.3, 0.15, 0.2, 0.15, 0.2)
 
 
 class Quality(FaceAnnotator):
     """Parts in 0-1 and their weighted geometric mean, so that one bad part cannot be bought off by others.
 
-    Needs the mesh; a region out of the picture counts as not visible, one turned away from the camera
-    has no value, as nothing can be said of it.
+    Needs the mesh; a region out of the picture counts as not visible; an eye turned away from the camera has
+    no value, nor has any region of a face so small, dark or bright that smooth skin looks like a cover.
     """
 
     name = "quality"
@@ -74,12 +78,14 @@ class Quality(FaceAnnotator):
         mask = face_oval(points, picture.shape) & picture
         grey = np.asarray(cv2.cvtColor(crop.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
         scale = float(np.hypot(*crop.matrix[:, 0]))
-        regions = OcclusionModel.default().visibility(crop.pixels, points, picture)
-        seen = [v for v in regions.values() if v is not None]
         luma = grey[mask > 0].astype(np.float64) / 255
+        exposure = self._exposure(luma) if len(luma) else None
+        judged = eye_distance(mesh) >= config.judged_distance and (exposure or 0) >= config.judged_exposure
+        regions = OcclusionModel.default().visibility(crop.pixels, points, picture) if judged else {}
+        seen = [v for v in regions.values() if v is not None]
         parts = {
             labels.SHARPNESS: ramp(fine_detail(grey, mask, scale), config.detail),
-            labels.EXPOSURE: self._exposure(luma) if len(luma) else None,
+            labels.EXPOSURE: exposure,
             labels.SIZE: self._size(eye_distance(mesh)),
             labels.POSE_PART: ramp(nose_angle(face.need(labels.YAW), face.need(labels.PITCH)), config.angle),
             labels.VISIBILITY: float(np.mean(seen)) if seen else None,
@@ -89,7 +95,7 @@ class Quality(FaceAnnotator):
             labels.QUALITY_SCORE: geometric_mean(parts.values(), config.weights),
             labels.INTER_OCULAR: eye_distance(mesh[:, :2]),
             labels.BRIGHTNESS: float(luma.mean()) if len(luma) else None,
-            labels.REGION_VISIBLE: regions,
+            labels.REGION_VISIBLE: regions or None,
         }
 
     def _size(self, distance: float) -> float:

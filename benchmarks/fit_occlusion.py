@@ -67,7 +67,7 @@ def fit(seen: NDArray[Any], shares: NDArray[Any]) -> NDArray[Any]:
 def main() -> None:
     """Fit and write the table."""
     parser = arguments(__doc__)
-    parser.add_argument("--faces", type=int, default=4000)
+    parser.add_argument("--faces", type=int, default=5000)
     options = parser.parse_args()
     models = ModelStore()
     pictures = islice(adults(options.data, "train"), options.faces)

@@ -25,7 +25,9 @@ CLEAR, HIDDEN = 0.15, 0.6
 
 def judged(rows: list[Row], region: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Whether the region is hidden, and the score for it, where it is clearly hidden or clear and has a value."""
-    cases = [(r["covered"][region], r[labels.REGION_VISIBLE.name][region]) for r in rows]
+    cases = [
+        (r["covered"][region], r[labels.REGION_VISIBLE.name][region]) for r in rows if r[labels.REGION_VISIBLE.name]
+    ]
     known = [(c > HIDDEN, 1 - v) for c, v in cases if v is not None and (c < CLEAR or c > HIDDEN)]
     return np.array([c for c, _ in known]), np.array([v for _, v in known])
 
@@ -57,7 +59,7 @@ def occlusion(rows: list[Row]) -> str:
 
 def false_alarms(rows: list[Row]) -> str:
     """Share of clean faces on which some region is called more likely covered than not, per race group."""
-    clean = [r for r in rows if r["kind"] == "none"]
+    clean = [r for r in rows if r["kind"] == "none" and r[labels.REGION_VISIBLE.name]]
     alarm = np.array([any(v is not None and v < 0.5 for v in r[labels.REGION_VISIBLE.name].values()) for r in clean])
     race = [r["race"] for r in clean]
     return table(["race", "n", "clean faces with a region called covered"],

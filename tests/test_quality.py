@@ -180,3 +180,11 @@ def test_shared_degraded_copies_rank_below_the_original(shared_data: Path, measu
     for name in ("dark", "bright"):
         assert measure(photo(photos / f"derived/{name}.jpg"))[labels.EXPOSURE] < original[labels.EXPOSURE] / 2
     assert measure(photo(photos / "derived/tiny_64.png"))[labels.SIZE] < 0.2
+
+
+def test_nothing_is_said_of_covers_where_nothing_can_be_seen(shared_data: Path, measure: Measure) -> None:
+    for name in ("tiny_64.png", "dark.jpg", "bright.jpg"):
+        found = measure(photo(shared_data / "photos" / "derived" / name))
+        assert found[labels.REGION_VISIBLE] is None
+        assert found[labels.VISIBILITY] is None
+        assert found[labels.QUALITY_SCORE] < 0.6
