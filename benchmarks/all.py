@@ -25,9 +25,9 @@ BENCHMARKS = {
 }
 INTRODUCTION = """# Accuracy
 
-Made by `python -m benchmarks.all --write docs/accuracy.md`; each section by the command under its title. Every figure is
-measured on photos that were not used to fit or tune, with n and a 95 % interval. Groups are the perceived groups of the
-data sets' own labels.
+Made by `python -m benchmarks.all --write docs/accuracy.md`; each section by the command under its title. Every figure
+is measured on photos that were not used to fit or tune, with n and a 95 % interval. Groups are the perceived groups of
+the data sets' own labels.
 """
 
 

@@ -73,6 +73,14 @@ def test_ingest_then_annotate_equals_run(pictures: Path, tmp_path: Path) -> None
     assert contents(fused) == contents(steps)
 
 
+@pytest.mark.parametrize("table", ["images", "faces", "labels/toy_level.v1"])
+def test_a_lost_part_is_made_again(pictures: Path, tmp_path: Path, table: str) -> None:
+    ds = api.run(pictures, tmp_path / "ds", options())
+    before = contents(ds)
+    ds.part_path(table, "00001").unlink()
+    assert contents(api.annotate(ds, options())) == before
+
+
 def test_a_second_run_has_nothing_to_do(pictures: Path, tmp_path: Path) -> None:
     ds = api.run(pictures, tmp_path / "ds", options())
     before = {p: p.stat().st_mtime_ns for p in ds.path.rglob("*.parquet")}

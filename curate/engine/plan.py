@@ -184,7 +184,7 @@ def _check_detector(ds: Dataset, mark: dict[str, Any]) -> None:
 
 def _task(ds: Dataset, key: str, steps: Sequence[Step], retry_failed: bool) -> ShardTask | None:
     detect = not (ds.has("images", key) and ds.has("faces", key))
-    missing = tuple(s.layer for s in steps if not ds.has(f"labels/{s.layer}", key))
+    missing = tuple(s.layer for s in steps if detect or not ds.has(f"labels/{s.layer}", key))
     retry: tuple[str, ...] = ()
     if retry_failed:
         written = (s.layer for s in steps if s.layer not in missing)

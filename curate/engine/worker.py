@@ -28,6 +28,8 @@ from schemas.columns import faces, images, labels
 
 OnTick = Callable[[Tick], None]
 
+UNUSABLE = (ImageStatus.REJECTED, ImageStatus.FAILED)
+
 
 class Worker:
     """Holds the loaded models of one process and works off shard tasks."""
@@ -70,7 +72,7 @@ class Worker:
                 table = self._detect(chunk)
             tables.append(table)
             failures = self._annotate(FaceBatch(table, pictures), steps, written, result)
-            failures += sum(x.row[images.STATUS.name] == ImageStatus.FAILED for x in chunk)
+            failures += sum(x.row[images.STATUS.name] in UNUSABLE for x in chunk)
             on_tick(Tick(len(chunk), table.num_rows, failures))
         _count_images(result, image_rows)
         result.faces += sum(t.num_rows for t in tables)
