@@ -25,7 +25,7 @@ ROUNDS = 300
 def false_matches(vectors: np.ndarray[Any, Any], thresholds: tuple[float, ...], seed: int = 0) -> list[Estimate]:
     """Share of all pairs of different faces whose cosine reaches each threshold.
 
-    The pairs share faces, so the interval resamples faces and not pairs.
+    The pairs share faces, so the interval resamples faces and not pairs; where no pair matches it is empty.
 
     Args:
         vectors: Unit vectors, shape (n, 128).
@@ -43,7 +43,8 @@ def false_matches(vectors: np.ndarray[Any, Any], thresholds: tuple[float, ...], 
     estimates = []
     for threshold in thresholds:
         match = (cosine >= threshold).astype(np.float32)
-        rates = np.einsum("ri,ri->r", weights @ match, weights) / (weights.sum(1) ** 2 - (weights**2).sum(1))
+        drawn = np.maximum(weights.sum(1) ** 2 - (weights**2).sum(1), 1)
+        rates = np.einsum("ri,ri->r", weights @ match, weights) / drawn
         low, high = np.quantile(rates, [0.025, 0.975])
         pairs = count * (count - 1) // 2
         estimates.append(Estimate(float(match.sum() / (count * (count - 1))), float(low), float(high), pairs))
