@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -56,16 +58,25 @@ class ModelRow:
 
 def ledger(ds: Dataset, examples: int) -> list[LedgerReason]:
     """The ledger by reason, the most frequent first."""
-    table = ds.ledger().select([images.REASON.name, images.NAME.name, images.URI.name, images.DETAIL.name])
     found: dict[str, list[tuple[str, str]]] = {}
-    for row in table.to_pylist():
-        name = row[images.NAME.name] or row[images.URI.name] or ""
-        found.setdefault(row[images.REASON.name] or "", []).append((name, row[images.DETAIL.name] or ""))
+    for row in ds.ledger().to_pylist():
+        name = row[images.NAME.name] or PurePosixPath(row[images.URI.name] or "").name
+        found.setdefault(row[images.REASON.name] or "", []).append((name, _detail(row)))
     reasons = [
         LedgerReason(reason, len(rows), tuple(n for n, _ in rows[:examples]), next((d for _, d in rows if d), ""))
         for reason, rows in found.items()
     ]
     return sorted(reasons, key=lambda r: (-r.count, r.reason))
+
+
+def _detail(row: Mapping[str, Any]) -> str:
+    """The reason in words, without the folders of this machine: the page is made to be passed on."""
+    detail = str(row[images.DETAIL.name] or "")
+    for column in (images.URI, images.DUPLICATE_OF):
+        path = str(row[column.name] or "")
+        if path:
+            detail = detail.replace(path, PurePosixPath(path).name)
+    return detail
 
 
 def layers(ds: Dataset, most_errors: int = 3) -> list[LayerRow]:

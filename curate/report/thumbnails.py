@@ -51,7 +51,7 @@ class Thumbnailer:
         if self._loaded[0] != image_id:
             loaded = load(image, Limits(), image_id, self._reader)
             if loaded.row[images.STATUS.name] != ImageStatus.OK.value:
-                _log.warning("%s cannot be shown: %s", image[images.NAME.name], loaded.row[images.DETAIL.name])
+                _log.info("%s cannot be shown: %s", image[images.NAME.name], loaded.row[images.DETAIL.name])
             self._loaded = (image_id, loaded.pixels)
         return self._loaded[1]
 

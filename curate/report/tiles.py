@@ -144,7 +144,9 @@ def details(row: Mapping[str, Any], speakers: Mapping[str, Sequence[LayerInfo]])
         if value is None:
             entry["null"] = "1"
         groups.setdefault(column.group if column else "other", []).append(entry)
-    return [{"group": group, "rows": rows} for group, rows in groups.items()]
+    last = (faces.FACES.name, images.IMAGES.name)
+    ordered = sorted(groups, key=lambda group: group in last)
+    return [{"group": group, "rows": groups[group]} for group in ordered]
 
 
 def _absent(row: Mapping[str, Any], layers: Sequence[LayerInfo]) -> str:

@@ -73,7 +73,7 @@ def face_table(image_ids: Sequence[str], boxes: np.ndarray, first: int = 0) -> p
     points = five[None] * np.stack([w, h], 1)[:, None] + np.stack([x, y], 1)[:, None]
     values = {
         "face_id": ids, "image_id": list(image_ids), "box_x": x, "box_y": y, "box_w": w, "box_h": h,
-        "points_5": flat(points.reshape(len(ids), -1), faces.POINTS_5.type),
+        "points_5": flat(points, faces.POINTS_5.type),
         "detection_score": np.full(len(ids), 0.9, np.float32), "origin": ["model"] * len(ids),
     }  # fmt: skip
     return pa.table(values, schema=faces.FACES.schema)
