@@ -29,6 +29,8 @@ from schemas import ModelError
 CONNECT_SECONDS = 5
 PIP_SECONDS = 900
 CHUNK = 1 << 20
+READABLE = 0o644
+"""Temporary files are private; a cache may be shared."""
 
 
 class _Unavailable(Exception):  # noqa: N818 - the next source is tried
@@ -85,6 +87,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 part.flush()
                 os.fsync(part.fileno())
                 part.close()
+                landed.chmod(READABLE)
                 landed.replace(place)
             finally:
                 landed.unlink(missing_ok=True)

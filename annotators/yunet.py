@@ -29,6 +29,8 @@ FINE_FACE = 120
 SAME_IOU, SAME_COVERED = 0.4, 0.7
 TILE, OVERLAP = 1280, 160
 DENSE = 8
+WORTHWHILE = 1.25
+"""A pass must be this much finer than the one before."""
 UPRIGHT_SCORE = 0.9
 """Faces that stand upright score less than this in one of ten cases, upside-down ones in nineteen of twenty."""
 TURNED_GAIN, TURNED_SCORE = 0.02, 0.8
@@ -79,7 +81,7 @@ class YuNet(Detector):
         if not len(found):
             found = _above(self._scan(image, scale / 2), config.threshold)
         finer = not len(found) or _small_or_many(hints, scale)
-        while finer and scale * longer < min(longer, config.max_side):
+        while finer and scale * longer * WORTHWHILE <= min(longer, config.max_side):
             scale = min(1.0, 2 * scale, config.max_side / longer)
             fine = _above(self._scan_tiles(image, scale), config.threshold)
             found = _merge(found, fine, scale)
