@@ -98,18 +98,21 @@ READINGS: dict[str, Callable[[Row], str]] = {
 }
 
 
+def answered(rows: list[Row], name: str, reading: str) -> list[Row]:
+    """Faces of a set that a reading has an answer for: prototypes need a mesh, the network does not."""
+    column = labels.PROTOTYPE if reading == "EMFACS prototypes" else labels.EMOTION_PROB
+    return [r for r in rows if r["set"] == name and r.get(column.name)]
+
+
 def compare(rows: list[Row]) -> str:
     """Accuracy and macro-F1 of every reading on every set."""
     lines = []
     for name in SETS:
-        chosen = [r for r in rows if r["set"] == name]
-        truth = np.array([r["truth"] for r in chosen])
         for reading, function in READINGS.items():
-            usable = [i for i, r in enumerate(chosen) if reading != "EMFACS prototypes" or r[labels.PROTOTYPE.name]]
-            guess = np.array([function(chosen[i]) for i in usable])
-            lines.append(
-                (name, reading, len(guess), proportion(guess == truth[usable]), macro_f1(truth[usable], guess))
-            )
+            chosen = answered(rows, name, reading)
+            truth = np.array([r["truth"] for r in chosen])
+            guess = np.array([function(r) for r in chosen])
+            lines.append((name, reading, len(guess), proportion(guess == truth), macro_f1(truth, guess)))
     return table(("set", "reading", "n", "accuracy", "macro-F1"), lines)
 
 
@@ -117,7 +120,7 @@ def per_class(rows: list[Row], reading: str) -> str:
     """Recall and precision of every class on every set."""
     lines = []
     for name in SETS:
-        chosen = [r for r in rows if r["set"] == name and r.get(labels.PROTOTYPE.name)]
+        chosen = answered(rows, name, reading)
         truth = np.array([r["truth"] for r in chosen])
         guess = np.array([READINGS[reading](r) for r in chosen])
         for c in CLASSES:
@@ -135,8 +138,8 @@ def abstention(rows: list[Row]) -> str:
         sure = np.array([max(p.values()) for p, _ in chosen])
         right = np.array([top(p) == truth for p, truth in chosen])
         for limit in (0.0, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6):
-            answered: Estimate = proportion(sure >= limit)
-            lines.append((name, limit, answered, proportion(right[sure >= limit])))
+            share: Estimate = proportion(sure >= limit)
+            lines.append((name, limit, share, proportion(right[sure >= limit])))
     return table(("set", "threshold", "answered", "right when answered"), lines)
 
 
