@@ -253,7 +253,7 @@ class Detections:
 
     Attributes:
         boxes: (n, 4) x, y, width, height in upright image pixels.
-        points: (n, 5, 2) eye centres, nose tip, mouth corners, image-left first.
+        points: (n, 5, 2) eye centres, nose tip, mouth corners; subject's right first (image-left in an upright face).
         scores: (n,) in 0-1.
     """
 

@@ -21,7 +21,7 @@ POINTS_5 = FACES.add(
     "points_5",
     pa.list_(pa.float32(), 10),
     Kind.POINTS,
-    "Eye centres, nose tip, mouth corners of the detector; image-left first.",
+    "Eye centres, nose tip, mouth corners of the detector; subject's right first (image-left in an upright face).",
     unit="px",
     frame=UPRIGHT,
     shape=(5, 2),
