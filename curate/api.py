@@ -63,7 +63,7 @@ def run(inputs: Paths, target: str | Path, options: Options | None = None) -> Da
         FacecurateError: with one clear line, for anything a user can mend.
     """
     options = options or Options()
-    choose(options.annotators, options.settings, options.detector)
+    choose(options.annotators, options.settings, options.detector).require_models()
     ds = ingest_sources(inputs, target, options)
     return annotate(ds, options)
 
@@ -71,7 +71,7 @@ def run(inputs: Paths, target: str | Path, options: Options | None = None) -> Da
 def ingest(inputs: Paths, target: str | Path, options: Options | None = None) -> Dataset:
     """List pictures, decode each once and detect faces; label nothing yet."""
     options = options or Options()
-    choose((), options.settings, options.detector)
+    choose((), options.settings, options.detector).require_models()
     ds = ingest_sources(inputs, target, options)
     execute(ds, plan(ds, options, names=()), LocalEngine(options.workers), options.quiet, options.command)
     return ds

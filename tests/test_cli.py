@@ -83,6 +83,16 @@ def test_wrong_calls_get_one_clear_line(capsys: pytest.CaptureFixture[str], tmp_
     assert not (tmp_path / "a").exists(), "a refused call must leave nothing behind"
 
 
+def test_missing_models_are_named_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, toys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACECURATE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FACECURATE_MODELS", "")
+    said = mistake(capsys, "run", photos(tmp_path / "photos", 4), tmp_path / "ds")
+    assert "facecurate models pull" in said
+    assert not (tmp_path / "ds").exists()
+
+
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "curate", "info", str(tmp_path / "nowhere"), "--debug"]
     assert "Traceback" in subprocess.run(command, capture_output=True, text=True, check=False).stderr

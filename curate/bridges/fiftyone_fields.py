@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from curate.scores import scores_beside
 from schemas import REGISTRY, Column, Kind, MissingExtraError
 from schemas.columns import faces, images, labels
-from schemas.landmarks import layout
+from schemas.landmarks import Layout, layout
 
 FACES = "faces"
 """Sample field with a `Detections`."""
@@ -116,10 +116,18 @@ def declare(fo: Any, dataset: Any, columns: Sequence[Column]) -> None:
             made.append(create_field(DEPTH, fo.ListField, subfield=fo.FloatField))
         kinds = (fo.Keypoints, "keypoints", fo.Keypoint)
         _declare_labels(fo, create_field, dataset, column.name, kinds, made, column.doc)
-        edges = layout(column.taxonomy).edges if column.taxonomy else ()
-        if edges:
-            dataset.skeletons[column.name] = fo.KeypointSkeleton(edges=[list(edge) for edge in edges])
+        if column.taxonomy:
+            dataset.skeletons[column.name] = _skeleton(fo, layout(column.taxonomy))
     dataset.save()
+
+
+def _skeleton(fo: Any, points: Layout) -> Any:
+    """The layout's lines, and a name for every point: the App breaks on a skeleton without names."""
+    names = [str(i) for i in range(points.size)]
+    for group, members in points.groups.items():
+        for i in members:
+            names[i] = f"{group} {i}"
+    return fo.KeypointSkeleton(labels=names, edges=[list(edge) for edge in points.edges])
 
 
 def _attribute_fields(fo: Any, create: Any, column: Column, columns: Sequence[Column]) -> list[Any]:

@@ -87,6 +87,12 @@ class Choice:
         cls = self.detector
         return {"name": cls.name, "version": cls.version, "config": self.detector_config.as_dict()}
 
+    def require_models(self) -> None:
+        """Raise `ModelError` if a model file of the choice is missing or damaged."""
+        models = ModelStore()
+        for name in (*self.detector.weights, *(w for cls, _ in self.annotators for w in cls.weights)):
+            models.path(name)
+
 
 def choose(names: Sequence[str] | None, settings: Mapping[str, Mapping[str, str]] | None, detector_name: str) -> Choice:
     """Check a user's choice before anything is written; arguments and errors as `make_plan`."""

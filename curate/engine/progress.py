@@ -28,6 +28,7 @@ class ProgressBar:
         self.images = self.faces = self.failures = 0
         self._lock = threading.Lock()
         self._bar: Progress | None = None
+        self._begun = time.monotonic()
         self._first: tuple[float, int] | None = None
 
     def __enter__(self) -> ProgressBar:
@@ -56,12 +57,13 @@ class ProgressBar:
                 )
 
     def _speed(self) -> float:
-        """Images per second since the first tick, which leaves the loading of models out."""
+        """Images per second since the first tick, which leaves the loading of models out where it can."""
         now = time.monotonic()
         if self._first is None:
             self._first = (now, self.images)
+            return self.images / max(now - self._begun, 1e-9)
         begun, before = self._first
-        return (self.images - before) / (now - begun) if now > begun else 0.0
+        return (self.images - before) / max(now - begun, 1e-9)
 
 
 def _bar() -> Progress:
