@@ -1,0 +1,1 @@
+"""Measurements of accuracy, speed and memory; each module runs by itself and prints Markdown."""
