@@ -117,6 +117,8 @@ def test_skeletons_and_provenance(exported: Any, ds: Dataset) -> None:
     edges = exported.skeletons["landmarks_68"].edges
     assert [0, 1] in edges
     assert [16, 17] not in edges
+    assert exported.skeletons["landmarks_68"].labels[30] == "nose_bridge 30"
+    assert all(len(exported.skeletons[c.name].labels) == c.shape[0] for c in (labels.MESH, faces.POINTS_5))
     info = exported.info["facecurate"]
     assert [json.loads(layer)["name"] for layer in info["layers"]] == [i.name for i in ds.layers()]
     assert info["created"] == ds.info.created

@@ -118,6 +118,8 @@ def declare(fo: Any, dataset: Any, columns: Sequence[Column]) -> None:
         _declare_labels(fo, create_field, dataset, column.name, kinds, made, column.doc)
         if column.taxonomy:
             dataset.skeletons[column.name] = _skeleton(fo, layout(column.taxonomy))
+    # Hundreds of dots hide a small face, so the App starts with the boxes; points are a tick away.
+    dataset.app_config.active_fields = fo.ActiveFields(paths=[FACES])
     dataset.save()
 
 

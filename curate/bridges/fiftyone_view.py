@@ -25,7 +25,9 @@ def view(
     """Show a dataset in the FiftyOne App and serve it until Ctrl-C.
 
     FiftyOne's usage reports are off unless the environment asks for them (`FIFTYONE_DO_NOT_TRACK=0`), and the
-    App listens on this machine only unless another address is given.
+    App listens on this machine only unless another address is given. The one request that leaves the
+    machine is the App's own page asking the browser for its fonts at fonts.googleapis.com; it carries
+    nothing of the dataset, and the App works where it is blocked.
 
     Args:
         ds: The dataset.
