@@ -152,14 +152,14 @@ def test_a_new_column_appears_without_new_code(tmp_path: Path, monkeypatch: pyte
 
 
 def test_children_are_counted_and_never_shown(small: Dataset, page: Page, tmp_path: Path) -> None:
-    table = small.faces(["face_id", labels.AGE, labels.AGE_GROUP])
+    table = small.faces(["face_id", labels.AGE, labels.AGE_GROUP, labels.AGE_PROB])
     flags = minors(table)
     assert 0 < flags.sum() < 10
     hidden = set(np.array(table.column("face_id").to_pylist())[flags])
     shown = {a["data-face"] for a in page.having("data-face")}
     assert shown
     assert not shown & hidden
-    assert f"{flags.sum()} faces flagged" in words(page)
+    assert f"{flags.sum()} faces that may be of children" in words(page)
     everyone = page_of(small, tmp_path, hide_minors=False)
     assert {a["data-face"] for a in everyone.having("data-face")} >= hidden
     assert "pictures of them may be on this page" in words(everyone)
@@ -171,6 +171,9 @@ def test_flags_follow_group_and_age() -> None:
     table = pa.table({labels.AGE_GROUP.name: groups, labels.AGE.name: pa.array(ages, pa.float32())})
     assert minors(table).tolist() == [True, True, True, False, True, False, True]
     assert minors(pa.table({"face_id": ["a"]})).tolist() == [False]
+    chances = [{"10-19": 0.1, "3-9": 0.06}, {"10-19": 0.1, "20-29": 0.9}, None]
+    doubtful = pa.table({labels.AGE_PROB.name: pa.array(chances, labels.AGE_PROB.type)})
+    assert minors(doubtful).tolist() == [True, False, False]
 
 
 def test_a_hidden_neighbour_is_painted_over() -> None:

@@ -21,7 +21,7 @@ from curate.report.charts import Bar, bars
 from curate.report.crosstab import crosstab
 from curate.report.distributions import Card, can_draw, card
 from curate.report.options import ReportOptions
-from curate.report.sample import NEEDED, extremes, minors, varied
+from curate.report.sample import DOUBT, NEEDED, extremes, minors, varied
 from curate.report.thumbnails import Thumbnailer
 from curate.report.tiles import Tile, flagged_boxes, make_tiles, overlay_names
 from curate.scores import scores_beside
@@ -95,6 +95,7 @@ def render(ds: Dataset, options: ReportOptions) -> str:
         policy=_policy(style + _toggles(gallery.points), script),
         toggles=Markup(_toggles(gallery.points)),
         options=options,
+        doubt=DOUBT,
         gallery=gallery,
         **_totals(ds, options),
         **_cards(ds),

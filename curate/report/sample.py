@@ -15,17 +15,20 @@ from schemas.columns import faces, labels
 
 MINOR_GROUPS = ("0-2", "3-9", "10-19")
 ADULT_AGE = 18.0
+DOUBT = 0.15
+"""Least chance of being under 20 that keeps a face off the page; models miss many children."""
+
 POOL = 1500
 """Faces looked at when the gallery is put together; a fixed pseudo-random draw of all."""
 
 VARIED = (labels.PERCEIVED_EMOTION, labels.AGE_GROUP, labels.GENDER, labels.MONK)
 SPREAD = (labels.YAW, labels.PITCH, labels.QUALITY_SCORE)
-NEEDED = (faces.FACE_ID, faces.IMAGE_ID, labels.AGE, labels.QUALITY_SCORE, *VARIED, *SPREAD)
+NEEDED = (faces.FACE_ID, faces.IMAGE_ID, labels.AGE, labels.AGE_PROB, labels.QUALITY_SCORE, *VARIED, *SPREAD)
 """Columns that `minors`, `varied` and `extremes` read where they are present."""
 
 
 def minors(table: pa.Table) -> NDArray[np.bool_]:
-    """Which faces are flagged as children: by age group under 20, or by a mean age under 18."""
+    """Which faces may be children: by age group or a chance of `DOUBT` of being under 20, or a mean age under 18."""
     flags = np.zeros(table.num_rows, dtype=bool)
     if labels.AGE_GROUP.name in table.column_names:
         young = pc.is_in(table.column(labels.AGE_GROUP.name), value_set=pa.array(MINOR_GROUPS))
@@ -33,6 +36,10 @@ def minors(table: pa.Table) -> NDArray[np.bool_]:
     if labels.AGE.name in table.column_names:
         under = pc.fill_null(pc.less(table.column(labels.AGE.name), ADULT_AGE), False)
         flags |= np.asarray(under.to_numpy(), dtype=bool)
+    if labels.AGE_PROB.name in table.column_names:
+        scores = table.column(labels.AGE_PROB.name)
+        young = [np.nan_to_num(pc.struct_field(scores, group).to_numpy().astype(np.float64)) for group in MINOR_GROUPS]
+        flags |= np.sum(young, axis=0) >= DOUBT
     return flags
 
 
