@@ -42,7 +42,7 @@ class BlazeNetwork:
 
     def read(self, pixels: Pixels, threshold: float) -> Detections:
         """Faces in an RGB crop of 192 x 192, in its pixels, best first; see `Detections`."""
-        raw, logits = self._network(pixels[None].astype(np.float32) / 127.5 - 1)
+        raw, logits = self._network(np.multiply(pixels[None], np.float32(1 / 127.5), dtype=np.float32) - 1)
         scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0].astype(np.float64), -SCORE_CLIP, SCORE_CLIP)))
         kept = np.flatnonzero(scores >= threshold)
         values = raw[0, kept].reshape(-1, 8, 2).astype(np.float64)

@@ -133,7 +133,7 @@ def similarity(source: NDArray[np.floating[Any]], target: NDArray[np.floating[An
 def warp(image: Pixels, matrix: Matrix, size: int) -> Pixels:
     """Cut a crop out of an image; outside the picture is black.
 
-    The region is cut first and, where the crop is smaller than half of it, averaged down first, so
+    The region is cut first and, where the crop is smaller than half of it, halved until it is not, so
     the cost follows the crop and not the photo, and shrinking does not alias.
 
     Args:
@@ -150,14 +150,20 @@ def warp(image: Pixels, matrix: Matrix, size: int) -> Pixels:
     region: NDArray[Any] = image[y0:y1, x0:x1]
     tx, ty = tx + a * x0 + b * y0, ty + c * x0 + d * y0
     shrink = area**-0.5
-    if shrink > 2:
-        small = (max(1, round((x1 - x0) * 2 / shrink)), max(1, round((y1 - y0) * 2 / shrink)))
-        across, down = (x1 - x0) / small[0], (y1 - y0) / small[1]
-        region = cv2.resize(region, small, interpolation=cv2.INTER_AREA)
-        a, b, c, d = a * across, b * down, c * across, d * down
+    while shrink > 2:
+        region = _halved(region)
+        a, b, c, d, shrink = a * 2, b * 2, c * 2, d * 2, shrink / 2
     # OpenCV counts from pixel centres: shift by half a pixel on both sides.
     centred = np.array([[a, b, tx + (a + b - 1) / 2], [c, d, ty + (c + d - 1) / 2]])
     return np.asarray(cv2.warpAffine(region, centred, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _halved(region: NDArray[Any]) -> NDArray[Any]:
+    """Half the size, each pixel the mean of four; an odd last row or column is repeated."""
+    height, width = region.shape[:2]
+    if height % 2 or width % 2:
+        region = cv2.copyMakeBorder(region, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    return cv2.resize(region, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
 
 
 def _region(matrix: Matrix, size: int, width: int, height: int) -> tuple[int, int, int, int]:

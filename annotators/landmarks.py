@@ -21,6 +21,7 @@ from schemas.columns import labels
 
 POINTS = 478
 SIZE = 256
+TO_UNIT = np.float32(1 / 255)
 SCALE = 1.5
 """Side of the crop as a multiple of the face's longer side, as in MediaPipe's landmarker."""
 TIGHT_SCALE, TIGHT_PASSES = 1.25, 3
@@ -88,7 +89,7 @@ class FaceMesh(FaceAnnotator):
 
     def _read(self, crop: Crop) -> tuple[NDArray[np.float32], float]:
         """The mesh, shape (478, 3) in image pixels, and the network's belief that there is a face."""
-        raw, presence, _ = self._network(crop.pixels[None].astype(np.float32) / 255)
+        raw, presence, _ = self._network(np.multiply(crop.pixels[None], TO_UNIT, dtype=np.float32))
         points = raw.reshape(POINTS, 3).astype(np.float64)
         pixels_per_crop_pixel = 1 / float(np.hypot(*crop.matrix[:, 0]))
         mesh = np.column_stack([crop.to_image(points), points[:, 2] * pixels_per_crop_pixel])

@@ -132,11 +132,12 @@ class OcclusionModel:
         within = (
             (picture[y, x] > 0) & (points[:POINTS, :2] >= 0).all(axis=1) & (points[:POINTS, :2] <= size).all(axis=1)
         )
+        inside = dict(zip(patches(), _averaging() @ within.astype(np.float32), strict=True))
         seen: dict[str, float | None] = {}
         for region, chance in zip(self.regions, self.uncovered(pixels, points), strict=True):
-            inside = np.mean([within[patches()[patch]].mean() for patch in _data()["regions"][region]])
+            names = _data()["regions"][region]
             turned_away = region in EYES and _turned_away(points, region)
-            seen[region] = None if turned_away else float(chance * inside)
+            seen[region] = None if turned_away else float(chance) * sum(float(inside[n]) for n in names) / len(names)
         return seen
 
 

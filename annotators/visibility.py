@@ -28,9 +28,8 @@ def normals(mesh: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """
     corners = np.asarray(mesh, np.float64)[triangles()]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sums = np.zeros((len(mesh), 3))
-    for corner in range(3):
-        np.add.at(sums, triangles()[:, corner], faces)
+    index = triangles().T.ravel()
+    sums = np.stack([np.bincount(index, np.tile(faces[:, k], 3), len(mesh)) for k in range(3)], axis=1)
     return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))
 
 
