@@ -99,7 +99,9 @@ def _pose(row: Mapping[str, Any], view: Window) -> str:
     if None in turned:
         return ""
     yaw, pitch, roll = (float(v) for v in turned if v is not None)
-    axes = rotation_of(yaw, pitch, roll) * (0.45 * max(row["box_w"], row["box_h"]) * view.size / view.side)
+    axes = rotation_of(yaw, pitch, roll) * (
+        0.45 * max(row[faces.BOX_W.name], row[faces.BOX_H.name]) * view.size / view.side
+    )
     ((x, y),) = view.points(_middle(row))
     arms = "".join(
         f'<line class="{name}" x1="{x:.1f}" y1="{y:.1f}" x2="{x + dx:.1f}" y2="{y - dy:.1f}"/>'
