@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from toy_data import contents, options, photos
@@ -15,6 +16,7 @@ from curate.engine.plan import make_plan
 from curate.engine.run import execute
 from curate.store import Dataset
 from schemas import UnknownNameError, UsageError
+from schemas.columns import faces
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -71,6 +73,22 @@ def test_ingest_then_annotate_equals_run(pictures: Path, tmp_path: Path) -> None
     api.annotate(steps, options(annotators=("toy_level",)))
     api.annotate(steps, options(workers=2))
     assert contents(fused) == contents(steps)
+
+
+def test_a_face_that_a_person_drew_is_labelled_like_any_other(pictures: Path, tmp_path: Path) -> None:
+    ds = api.run(pictures, tmp_path / "ds", options())
+    first, other = ds.faces(where="name in ('0001.png', '0039.png')").to_pylist()[:2]
+    drawn = [
+        {**dict.fromkeys(faces.FACES), **{n: r[n] for n in faces.FACES if n != "points_5"}} for r in (first, other)
+    ]
+    for row in drawn:
+        row.update({"face_id": row["image_id"] + ".9", "origin": "human", "points_5": None})
+    ds.write("faces", "human-1", pa.Table.from_pylist(drawn, schema=faces.FACES.schema))
+    ds = api.annotate(ds, options())
+    assert nonzero(ds.counts().layers["toy_level.v1"]).keys() <= {"ok", "not_applicable"}
+    levels = {r["face_id"]: r["toy_level"] for r in ds.faces(["face_id", "toy_level"]).to_pylist()}
+    for row in (first, other):
+        assert levels[row["image_id"] + ".9"] == levels[row["face_id"]]
 
 
 @pytest.mark.parametrize("table", ["images", "faces", "labels/toy_level.v1"])

@@ -69,7 +69,8 @@ def make_plan(
     _check_detector(ds, mark)
     steps, layers = _steps(ds, choice)
     job = Job(str(ds.path), mark["name"], mark["config"], steps, limits or Limits())
-    tasks = tuple(t for key in ds.keys("sources") if (t := _task(ds, key, steps, retry_failed)))
+    drawn = [key for key in ds.keys("faces") if not ds.has("sources", key)]
+    tasks = tuple(t for key in [*ds.keys("sources"), *drawn] if (t := _task(ds, key, steps, retry_failed)))
     return Plan(job, tasks, layers)
 
 
@@ -189,7 +190,8 @@ def _check_detector(ds: Dataset, mark: dict[str, Any]) -> None:
 
 
 def _task(ds: Dataset, key: str, steps: Sequence[Step], retry_failed: bool) -> ShardTask | None:
-    detect = not (ds.has("images", key) and ds.has("faces", key))
+    planned = ds.has("sources", key)
+    detect = planned and not (ds.has("images", key) and ds.has("faces", key))
     missing = tuple(s.layer for s in steps if detect or not ds.has(f"labels/{s.layer}", key))
     retry: tuple[str, ...] = ()
     if retry_failed:
@@ -197,4 +199,4 @@ def _task(ds: Dataset, key: str, steps: Sequence[Step], retry_failed: bool) -> S
         retry = tuple(layer for layer in written if ds.failed_rows(layer, key))
     if not (detect or missing or retry):
         return None
-    return ShardTask(key, ds.rows("sources", key), detect, missing, retry)
+    return ShardTask(key, ds.rows("sources" if planned else "faces", key), detect, missing, retry)

@@ -20,6 +20,7 @@ from annotators.base import Annotator, Detections, FaceBatch
 from annotators.registry import annotator, detector
 from annotators.weights import ModelStore
 from curate.engine.job import Job, ShardResult, ShardTask, Step, Tick
+from curate.engine.pictures import sources_of, with_points
 from curate.engine.settings import rebuild
 from curate.ingest import Loaded, SourceReader, load
 from curate.store import Dataset
@@ -91,7 +92,7 @@ class Worker:
 
     def _label(self, task: ShardTask, result: ShardResult, on_tick: OnTick) -> None:
         steps = [s for s in self.job.steps if s.layer in task.layers]
-        table = self._inputs(task.key, self.ds.read("faces", task.key), steps, None)
+        table = self._inputs(task.key, with_points(self.ds.read("faces", task.key)), steps, None)
         written: dict[str, list[pa.RecordBatch]] = {s.layer: [] for s in steps}
         self._label_rows(task, table, steps, written, result, on_tick)
         with _timed(result, "write"):
@@ -99,7 +100,7 @@ class Worker:
 
     def _retry(self, task: ShardTask, result: ShardResult, on_tick: OnTick) -> None:
         """Label again the failed rows, and in later steps the rows whose inputs are new by that."""
-        stored = self.ds.read("faces", task.key)
+        stored = with_points(self.ds.read("faces", task.key))
         fresh: dict[str, set[int]] = {}
         for step in self.job.steps:
             rows = set(self.ds.failed_rows(step.layer, task.key)) if step.layer in task.retry else set()
@@ -124,7 +125,7 @@ class Worker:
     ) -> None:
         """Label the rows of a faces table, whose pictures are decoded again, in row order."""
         wanted = table.column(images.IMAGE_ID.name).to_pylist()
-        sources = self._sources_of(task.key, set(wanted))
+        sources = sources_of(self.ds, task.key, wanted)
         known = {place_of(s): i for i, s in sources.items()}
         start = 0
         for chunk in self._chunks(list(sources.values()), known, result):
@@ -172,15 +173,6 @@ class Worker:
                 values = self.ds.read(f"labels/{layer}", key, [column]).column(column)
                 table = table.append_column(column, values if rows is None else values.take(list(rows)))
         return table
-
-    def _sources_of(self, key: str, image_ids: set[str]) -> dict[str, dict[str, object]]:
-        """`image_id` -> source row, in the order of the shard."""
-        stored = self.ds.read("images", key, [images.IMAGE_ID.name, images.STATUS.name]).to_pylist()
-        return {
-            row[images.IMAGE_ID.name]: source
-            for row, source in zip(stored, self.ds.read("sources", key).to_pylist(), strict=True)
-            if row[images.STATUS.name] == ImageStatus.OK and row[images.IMAGE_ID.name] in image_ids
-        }
 
     def _chunks(
         self,
