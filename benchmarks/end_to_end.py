@@ -1,7 +1,9 @@
 """What a whole run costs over its models and decoding alone, and what a second worker gains.
 
 The bare cost is measured in the same run: every model call is timed where it happens, and the same
-bytes are decoded once more with plain Pillow. Prints ratios and the share of each annotator.
+bytes are decoded once more with plain Pillow. It is given twice: with the models as they are run, and
+with SFace's file as it is published, which ONNX Runtime takes twice as long for (annotators/onnx_graph.py).
+Prints ratios and the share of each annotator.
 
     python -m benchmarks.end_to_end [--images 400] [--rounds 3] [--input FOLDER]
 """
@@ -20,10 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
+import onnxruntime
 import pyarrow.parquet as pq
 from PIL import Image
+from skimage.data import astronaut
 
 from annotators import runtime
+from annotators.weights import ModelStore
 from curate import api
 from curate.engine.job import Job, ShardResult, ShardTask
 from curate.engine.local import LocalEngine, OnTick
@@ -58,6 +64,7 @@ def timed_models(clock: Clock) -> Iterator[None]:
     """Count the time inside model files: running and loading them."""
     kinds = (runtime.OnnxModel, runtime.TfliteModel)
     saved = [(k, k.__call__, k.__init__) for k in kinds]
+    clock.seconds.update(models=0.0, loading=0.0)
     for kind, call, load in saved:
         kind.__call__ = clock.timed("models", call)  # type: ignore[method-assign]
         kind.__init__ = clock.timed("loading", load)  # type: ignore[method-assign]
@@ -87,16 +94,51 @@ def sample(folder: Path, images: int) -> Path:
     return target
 
 
-def one_worker(source: Path, target: Path) -> tuple[float, float, dict[str, float]]:
-    """Seconds of a run with one worker, its bare seconds, and seconds by stage."""
+@dataclass
+class Costs:
+    """Seconds of a run with one worker, of its models and decoding alone, and by stage."""
+
+    wall: float
+    bare: float
+    published: float
+    stages: dict[str, float]
+
+
+def one_worker(source: Path, target: Path) -> Costs:
+    """Label with one worker, in shards of full size, and take its costs apart."""
     clock = Clock()
-    ds = api.ingest_sources(source, target, api.Options())
-    plan = api.plan(ds, api.Options(), None)
+    options = api.Options(shard_size=1000)
+    ds = api.ingest_sources(source, target, options)
+    plan = api.plan(ds, options, None)
     with timed_models(clock):
         begun = time.perf_counter()
         record = execute(ds, plan, LocalEngine(1), quiet=True)
         wall = time.perf_counter() - begun - clock.seconds["loading"]
-    return wall, clock.seconds["models"] + decoding(ds), record.seconds
+    bare = clock.seconds["models"] + decoding(ds)
+    embedded = record.counts["labels"]["identity.v1"]["ok"]
+    return Costs(wall, bare, bare + embedded * sface_gain(), record.seconds)
+
+
+def sface_gain() -> float:
+    """Seconds per face by which the published SFace file is slower than the graph we run."""
+    path = ModelStore().path("sface")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = runtime.ERRORS_ONLY
+    published = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    ours = runtime.OnnxModel(path)
+    picture = Image.fromarray(astronaut()[30:220, 130:320]).resize((112, 112))
+    face = np.asarray(picture, np.float32).transpose(2, 0, 1)[None]
+    calls = (lambda: published.run(None, {ours.inputs[0]: face}), lambda: ours(face))
+    slow, fast = (statistics.median(seconds_of(call) for _ in range(40)) for call in calls)
+    return slow - fast
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """How long one call takes."""
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
 
 
 def decoding(ds: Dataset) -> float:
@@ -105,17 +147,15 @@ def decoding(ds: Dataset) -> float:
     with SourceReader() as reader:
         for row in ds.images(["uri", "member"]).to_pylist():
             data = reader.read(row["uri"], row["member"])
-            begun = time.perf_counter()
-            Image.open(io.BytesIO(data)).convert("RGB")
-            seconds += time.perf_counter() - begun
+            seconds += seconds_of(lambda data=data: Image.open(io.BytesIO(data)).convert("RGB"))
     return seconds
 
 
-def two_workers(source: Path, target: Path, workers: int) -> float:
+def workers(source: Path, target: Path, number: int) -> float:
     """Images per second over the middle of a run, start-up left out."""
     ds = api.ingest_sources(source, target, api.Options(shard_size=40))
     plan = api.plan(ds, api.Options(), None)
-    recorder = Recorder(workers)
+    recorder = Recorder(number)
     execute(ds, plan, recorder, quiet=True)
     ticks = recorder.ticks
     quarter = len(ticks) // 5
@@ -131,21 +171,25 @@ def main() -> None:
     parser.add_argument("--input", type=Path)
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
-    overhead, gains, speeds = [], [], []
+    rows: dict[str, list[float]] = {}
     stages: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = chosen.input or sample(folder, chosen.images)
         for i in range(chosen.rounds):
-            wall, bare, stages = one_worker(source, folder / f"bare{i}")
-            one, two = (two_workers(source, folder / f"w{i}{n}", n) for n in (1, 2))
-            overhead.append(wall / bare)
-            gains.append(two / one)
-            speeds.append(two)
-            print(f"round {i}: run {wall:.1f} s, bare {bare:.1f} s; {one:.1f} and {two:.1f} images/s", flush=True)
-    print(f"\n| measure ({chosen.images} pictures) | median of {chosen.rounds} | least | most |\n|---|---|---|---|")
-    rows = {"one worker / bare models and decoding": overhead, "two workers / one worker": gains}
-    rows["images per second, two workers"] = speeds
+            costs = one_worker(source, folder / f"bare{i}")
+            one, two = (workers(source, folder / f"w{i}{n}", n) for n in (1, 2))
+            measured = {
+                "one worker / bare models as published, and decoding": costs.wall / costs.published,
+                "one worker / bare models as run, and decoding": costs.wall / costs.bare,
+                "two workers / one worker": two / one,
+                "images per second, one worker": one,
+                "images per second, two workers": two,
+            }
+            for label, value in measured.items():
+                rows.setdefault(label, []).append(value)
+            stages = costs.stages
+    print(f"| measure ({chosen.images} pictures) | median of {chosen.rounds} | least | most |\n|---|---|---|---|")
     for label, values in rows.items():
         print(f"| {label} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |")
     print("\n| stage | share of the run |\n|---|---|")
