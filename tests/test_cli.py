@@ -11,6 +11,7 @@ import pytest
 from toy_data import photos
 
 from curate.cli.main import main
+from curate.store import Dataset
 
 TOYS = ["-a", "toy_total", "--detector", "toy_finder", "-j", "1", "-q"]
 
@@ -108,6 +109,22 @@ def test_dry_run_says_what_would_be_done_and_writes_nothing(
     assert "toy_total -> labels/toy_total.v1" in said
     assert "detect faces with toy_finder" in said
     assert not (tmp_path / "ds").exists()
+
+
+def test_larger_pictures_than_allowed_go_to_the_ledger(toys: Path, tmp_path: Path) -> None:
+    pictures = photos(tmp_path / "photos", 4)
+    assert call("run", pictures, tmp_path / "ds", "--max-megapixels", "0.015", "--no-report", *TOYS) == 0
+    assert Dataset.open(tmp_path / "ds").counts().reasons["too_large"] == 4
+
+
+def test_ingest_then_annotate(toys: Path, tmp_path: Path) -> None:
+    pictures = photos(tmp_path / "photos", 12)
+    assert (
+        call("ingest", pictures, tmp_path / "ds", "--set", "toy_finder.least=45", "--detector", "toy_finder", "-q") == 0
+    )
+    assert Dataset.open(tmp_path / "ds").counts().faces == 0
+    assert call("annotate", tmp_path / "ds", "--new-revision", *TOYS) == 0
+    assert Dataset.open(tmp_path / "ds").counts().faces == 18
 
 
 def test_dry_run_on_a_finished_dataset_finds_nothing_to_do(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from curate.api import Options
     from curate.engine.plan import Plan
-    from curate.ingest import IngestPlan
+    from curate.ingest import IngestPlan, Limits
     from curate.store import Dataset, RunRecord
 
 Inputs = Annotated[
@@ -37,6 +36,9 @@ Consent = Annotated[str, typer.Option(help="Consent statement, where a list does
 ShardSize = Annotated[int | None, typer.Option(min=1, help="Pictures in a shard.")]
 Retry = Annotated[bool, typer.Option("--retry-failed", help="Try again pictures and labels that failed.")]
 Revision = Annotated[bool, typer.Option("--new-revision", help="Detect again, beside the old faces and labels.")]
+MaxMegapixels = Annotated[
+    float | None, typer.Option(min=0.01, help="Larger pictures go to the ledger as too_large (150 if not given).")
+]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Do not write report.html at the end.")]
 
 
@@ -59,15 +61,25 @@ def run(
     licence: Licence = "",
     consent: Consent = "",
     shard_size: ShardSize = None,
+    max_megapixels: MaxMegapixels = None,
     retry_failed: Retry = False,
     no_report: NoReport = False,
 ) -> int:
     """Pictures in, labelled dataset out. Run it again to go on or to add new pictures."""
-    from curate import api
+    from dataclasses import replace
 
-    options = _options(annotators, settings, detector, workers, quiet, licence, consent, shard_size, retry_failed)
+    from curate import api
+    from curate.ingest import ListOptions
+
+    options = replace(
+        _options(annotators, settings, detector, workers, quiet),
+        listing=ListOptions(licence=licence or None, consent=consent or None),
+        limits=_limits(max_megapixels),
+        shard_size=shard_size,
+        retry_failed=retry_failed,
+    )
     if dry_run:
-        return _dry_run(inputs, dataset, options, options.annotators)
+        return _dry_run(inputs, dataset, options)
     ds = api.run(inputs, dataset, options)
     return _finish(ds, quiet, report=not no_report)
 
@@ -75,6 +87,7 @@ def run(
 def ingest(
     inputs: Inputs,
     dataset: Target,
+    settings: Settings = [],  # noqa: B006 - typer copies it
     detector: Detector = "yunet",
     workers: Workers = None,
     dry_run: DryRun = False,
@@ -82,13 +95,22 @@ def ingest(
     licence: Licence = "",
     consent: Consent = "",
     shard_size: ShardSize = None,
+    max_megapixels: MaxMegapixels = None,
 ) -> int:
     """List and check pictures and find the faces; `annotate` labels them later."""
-    from curate import api
+    from dataclasses import replace
 
-    options = _options(None, [], detector, workers, quiet, licence, consent, shard_size, False)
+    from curate import api
+    from curate.ingest import ListOptions
+
+    options = replace(
+        _options("", settings, detector, workers, quiet),
+        listing=ListOptions(licence=licence or None, consent=consent or None),
+        limits=_limits(max_megapixels),
+        shard_size=shard_size,
+    )
     if dry_run:
-        return _dry_run(inputs, dataset, options, ())
+        return _dry_run(inputs, dataset, options)
     return _finish(api.ingest(inputs, dataset, options), quiet, report=False)
 
 
@@ -109,44 +131,32 @@ def annotate(
     from curate import api
     from curate.store import Dataset
 
-    options = _options(annotators, settings, detector, workers, quiet, "", "", None, retry_failed)
+    options = replace(
+        _options(annotators, settings, detector, workers, quiet), retry_failed=retry_failed, new_revision=new_revision
+    )
     ds = Dataset.open(dataset)
     if dry_run:
         _print_plan(api.plan(ds, options, options.annotators))
         return 0
-    return _finish(api.annotate(ds, replace(options, new_revision=new_revision)), quiet, report=False)
+    return _finish(api.annotate(ds, options), quiet, report=False)
 
 
-def _options(
-    annotators: str | None,
-    settings: list[str],
-    detector: str,
-    workers: int | None,
-    quiet: bool,
-    licence: str,
-    consent: str,
-    shard_size: int | None,
-    retry_failed: bool,
-) -> Options:
+def _options(annotators: str | None, settings: list[str], detector: str, workers: int | None, quiet: bool) -> Options:
     from curate.api import Options
     from curate.engine.settings import parse_settings
-    from curate.ingest import ListOptions
 
     names = None if annotators is None else tuple(n.strip() for n in annotators.split(",") if n.strip())
-    return Options(
-        annotators=names,
-        settings=parse_settings(settings),
-        detector=detector,
-        workers=workers,
-        shard_size=shard_size,
-        listing=ListOptions(licence=licence or None, consent=consent or None),
-        retry_failed=retry_failed,
-        quiet=quiet,
-        command=tuple(sys.argv[1:]),
-    )
+    command = tuple(sys.argv[1:])
+    return Options(names, parse_settings(settings), detector, workers, quiet=quiet, command=command)
 
 
-def _dry_run(inputs: list[str], target: Path, options: Options, names: Sequence[str] | None) -> int:
+def _limits(max_megapixels: float | None) -> Limits:
+    from curate.ingest import Limits
+
+    return Limits() if max_megapixels is None else Limits(max_pixels=round(max_megapixels * 1e6))
+
+
+def _dry_run(inputs: list[str], target: Path, options: Options) -> int:
     """Plan against the dataset, or against an empty one in a folder that is thrown away."""
     import tempfile
 
@@ -158,14 +168,14 @@ def _dry_run(inputs: list[str], target: Path, options: Options, names: Sequence[
     if (target / "dataset.json").exists():
         ds = Dataset.open(target)
         _print_ingest(api.shards(ds, sources, options))
-        _print_plan(api.plan(ds, options, names))
+        _print_plan(api.plan(ds, options, options.annotators))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         ds = Dataset.create(Path(folder) / "plan")
         shards = api.shards(ds, sources, options)
         write_shards(ds, shards)
         _print_ingest(shards)
-        _print_plan(api.plan(ds, options, names))
+        _print_plan(api.plan(ds, options, options.annotators))
     return 0
 
 

@@ -36,7 +36,6 @@ class Job:
         detector_config: Its settings as plain data.
         steps: Annotators, each after those it reads from.
         limits: What counts as a usable picture.
-        models: Folder of the model cache, or empty for the user's own.
         chunk_images: Pictures held decoded at the same time, at most.
         chunk_pixels: Their pixels, at most (a single larger picture still passes).
     """
