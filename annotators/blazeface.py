@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.base import Config, Detections, Detector
-from annotators.boxes import best_first, iou
+from annotators.boxes import best_first, iou, suppress
 from annotators.crops import Pixels, square, warp
 from annotators.runtime import TfliteModel
 from annotators.weights import ModelStore
@@ -32,6 +32,10 @@ class BlazefaceConfig(Config):
     threshold: float = 0.6
 
 
+ROOM = (1.0, 2.0)
+"""Sides of the looks, in sides of the picture: a face that fills the picture is found only with room around it."""
+
+
 class BlazeNetwork:
     """The network and its decoding, for square crops."""
 
@@ -52,11 +56,11 @@ class BlazeNetwork:
 
 
 class BlazeFace(Detector):
-    """BlazeFace on the whole picture, letterboxed to 192 px: for faces that fill a fair part of it."""
+    """BlazeFace on the whole picture at 192 px, as it is and with room around: for faces that fill much of it."""
 
     name = "blazeface"
     version = "1"
-    doc = "BlazeFace full range on the whole picture; misses small, masked and tightly cut faces."
+    doc = "BlazeFace full range on the whole picture, as it is and with room around; misses small and masked faces."
     weights = ("blazeface_full",)
     config_type = BlazefaceConfig
 
@@ -64,13 +68,22 @@ class BlazeFace(Detector):
         self._network = BlazeNetwork(models)
 
     def detect(self, image: Pixels) -> Detections:
+        found = [self._look(image, room) for room in ROOM]
+        boxes, points, scores = (
+            np.concatenate([getattr(f, part) for f in found]) for part in ("boxes", "points", "scores")
+        )
+        kept = suppress(boxes, scores, NMS_IOU)
+        return Detections(boxes[kept], points[kept], scores[kept])
+
+    def _look(self, image: Pixels, room: float) -> Detections:
         height, width = image.shape[:2]
-        matrix = square((width / 2, height / 2), max(width, height), 0.0, SIZE)
+        matrix = square((width / 2, height / 2), max(width, height) * room, 0.0, SIZE)
         found = self._network.read(warp(image, matrix, SIZE), cast(BlazefaceConfig, self.config).threshold)
         scale, offset = np.float32(matrix[0, 0]), matrix[:, 2].astype(np.float32)
         corners = (found.boxes[:, :2] - offset) / scale
-        boxes = np.hstack([corners, found.boxes[:, 2:] / scale])
-        return Detections(boxes, (found.points - offset) / scale, found.scores)
+        return Detections(
+            np.hstack([corners, found.boxes[:, 2:] / scale]), (found.points - offset) / scale, found.scores
+        )
 
 
 def _blended(boxes: NDArray[np.float64], points: NDArray[np.float64], scores: NDArray[np.float64]) -> Detections:

@@ -6,6 +6,7 @@ python -m benchmarks.all [--write docs/accuracy.md] [--only NAME ...]
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -43,7 +44,8 @@ def section(name: str) -> str:
     if done.returncode:
         raise SystemExit(f"benchmark {name} failed")
     sys.stderr.write(f"{name}: {time.monotonic() - begun:.0f} s\n")
-    return f"## {BENCHMARKS[name]}\n\n`python -m benchmarks.{name}`\n\n{done.stdout.strip()}\n"
+    body = re.sub(r"^#+ ", "### ", done.stdout.strip(), flags=re.MULTILINE)
+    return f"## {BENCHMARKS[name]}\n\n`python -m benchmarks.{name}`\n\n{body}\n"
 
 
 def main() -> None:
