@@ -94,5 +94,6 @@ def test_real_faces_and_their_mirror_images(models: ModelStore, shared_data: Pat
     for a, b in zip(*found, strict=True):
         assert a["label_status"] == b["label_status"] == "ok"
         assert b["gaze_yaw"] == pytest.approx(-a["gaze_yaw"], abs=5)
-        assert b["gaze_pitch"] == pytest.approx(a["gaze_pitch"], abs=3)
+        assert b["gaze_pitch"] == pytest.approx(a["gaze_pitch"], abs=5)
         assert abs(a["gaze_yaw"]) < 15  # official portraits look at or near the camera
+    assert np.mean([abs(b["gaze_pitch"] - a["gaze_pitch"]) for a, b in zip(*found, strict=True)]) < 3

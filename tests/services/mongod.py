@@ -89,6 +89,7 @@ def fo(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         warnings.simplefilter("ignore")  # the library's own dependencies warn while they are imported
         import fiftyone
     yield fiftyone
+    fiftyone.core.odm.database._disconnect()  # else its client is reported as left open
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)
