@@ -22,12 +22,12 @@ from annotators.crops import Pixels
 from schemas import taxonomy
 from schemas.landmarks import layout, opposite
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Points = NDArray[np.floating[Any]]
 
 POINTS = 468
 """Mesh points without the irises."""
-LEAST_SPREAD = np.array([4, 6, 6, 0.5], np.float32)
+LEAST_SPREAD = np.array([4, 6, 6, 0.5])
 """Least spread of L*, a*, b* and log gradient that colours are scaled by, so that even skin does not blow up noise."""
 EYES = ("left_eye", "right_eye")
 
@@ -52,7 +52,7 @@ def _data() -> dict[str, Any]:
 @cache
 def _averaging() -> Array:
     """Matrix that averages points over patches, shape (patches, 468)."""
-    matrix = np.zeros((len(patches()), POINTS), np.float32)
+    matrix = np.zeros((len(patches()), POINTS))
     for row, points in enumerate(patches().values()):
         matrix[row, points] = 1 / len(points)
     return matrix
@@ -71,19 +71,25 @@ def point_colours(pixels: Pixels, points: Points) -> Array:
     lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
     soft = cv2.GaussianBlur(lab, (0, 0), 1.5)
     light = np.ascontiguousarray(lab[..., 0])
-    gradient = cv2.magnitude(cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1))
-    gradient = cv2.GaussianBlur(gradient, (0, 0), 1.5)
+    across, down = cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)
+    # cv2.magnitude gives now one last bit, now another, for the same numbers.
+    gradient: Array = np.sqrt(across * across + down * down)
+    gradient = np.asarray(cv2.GaussianBlur(gradient, (0, 0), 1.5))
     x, y = (np.ascontiguousarray(points[None, :POINTS, k] - 0.5, np.float32) for k in (0, 1))
-    values = np.empty((POINTS, 4), np.float32)
+    values = np.empty((POINTS, 4))
     values[:, :3] = cv2.remap(soft, x, y, cv2.INTER_LINEAR)[0]
     values[:, 0] *= 100 / 255
-    values[:, 3] = np.log1p(cv2.remap(gradient, x, y, cv2.INTER_LINEAR)[0])
+    values[:, 3] = np.log1p(cv2.remap(gradient, x, y, cv2.INTER_LINEAR)[0].astype(np.float64))
     away = values - np.median(values, axis=0)
-    return np.asarray(np.clip(away / np.maximum(np.median(np.abs(away), axis=0), LEAST_SPREAD), -6, 6), np.float32)
+    return np.asarray(np.clip(away / np.maximum(np.median(np.abs(away), axis=0), LEAST_SPREAD), -6, 6))
 
 
 def patch_features(colours: Array) -> Array:
-    """Mean, spread and absolute mean of each patch's colours, flat; colours have shape (468, 4)."""
+    """Mean, spread and absolute mean of each patch's colours, flat; colours have shape (468, 4).
+
+    In float64, as everything here: the last bit of a float32 product or logarithm depends on where its
+    arrays lie in memory.
+    """
     means = _averaging() @ colours
     spreads = np.sqrt(np.maximum(_averaging() @ colours**2 - means**2, 0))
     return np.concatenate([means.ravel(), spreads.ravel(), np.abs(means).ravel()])
@@ -108,7 +114,7 @@ class OcclusionModel:
     def default(cls) -> OcclusionModel:
         """The model of `data/occlusion.csv`: a row per feature, the last row is the bias."""
         with resources.files("annotators").joinpath("data/occlusion.csv").open(encoding="utf-8") as file:
-            table = np.loadtxt(file, delimiter=",", dtype=np.float32)
+            table = np.loadtxt(file, delimiter=",")
         return cls(taxonomy("face-region").labels, table[:-1], table[-1])
 
     def uncovered(self, pixels: Pixels, points: Points) -> Array:
@@ -132,7 +138,7 @@ class OcclusionModel:
         within = (
             (picture[y, x] > 0) & (points[:POINTS, :2] >= 0).all(axis=1) & (points[:POINTS, :2] <= size).all(axis=1)
         )
-        inside = dict(zip(patches(), _averaging() @ within.astype(np.float32), strict=True))
+        inside = dict(zip(patches(), _averaging() @ within.astype(np.float64), strict=True))
         seen: dict[str, float | None] = {}
         for region, chance in zip(self.regions, self.uncovered(pixels, points), strict=True):
             names = _data()["regions"][region]

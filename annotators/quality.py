@@ -137,7 +137,7 @@ def fine_detail(grey: NDArray[np.uint8], mask: NDArray[np.uint8], scale: float) 
     smooth = cv2.GaussianBlur(values, (0, 0), 1.0)
     if not inner.any():
         return float("-inf")
-    fine, coarse = (values - smooth)[inner > 0].var(), smooth[inner > 0].var()
+    fine, coarse = ((values - smooth)[inner > 0].var(dtype=np.float64), smooth[inner > 0].var(dtype=np.float64))
     return float(np.log10(fine + 1e-3) - np.log10(coarse + 1) - 1.46 * max(0.0, np.log10(scale)))
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from annotators.base import FaceBatch
 from annotators.crops import Pixels
-from annotators.occlusion import OcclusionModel, patch_features, patches
+from annotators.occlusion import OcclusionModel, patch_features, patches, point_colours
 from annotators.quality import Quality, fine_detail, nose_angle
 from annotators.registry import annotator, detector
 from annotators.scales import geometric_mean, ramp
@@ -188,3 +188,14 @@ def test_nothing_is_said_of_covers_where_nothing_can_be_seen(shared_data: Path, 
         assert found[labels.REGION_VISIBLE] is None
         assert found[labels.VISIBILITY] is None
         assert found[labels.QUALITY_SCORE] < 0.6
+
+
+def test_the_same_face_gives_the_same_bits_wherever_its_arrays_lie() -> None:
+    rng = np.random.default_rng(4)
+    pixels = cv2.GaussianBlur(rng.integers(0, 255, (128, 128, 3), dtype=np.uint8), (0, 0), 2)
+    points = rng.uniform(0, 128, (478, 2))
+    first = point_colours(pixels, points)
+    held = []
+    for i in range(200):
+        held.append(np.empty(1000 + 37 * i, np.uint8))  # moves where the next arrays lie
+        assert np.array_equal(point_colours(pixels.copy(), points), first)

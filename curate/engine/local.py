@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 OnTick = Callable[[Tick], None]
 
-THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _CRASHED = "the worker process died twice on this shard (out of memory, or a file that crashes a decoder)"
 
 
@@ -106,22 +105,9 @@ def _collect(futures: dict[Future[ShardResult], ShardTask], crashed: list[ShardT
 
 
 def _pool(context: SpawnContext, workers: int, job: Job, ticks: SimpleQueue[Tick | None]) -> ProcessPoolExecutor:
-    """Start the workers with one numeric thread each: the processes are the parallelism."""
-    saved = {name: os.environ.get(name) for name in THREAD_LIMITS}
-    os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
-    try:
-        pool = ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_start_worker, initargs=(job, ticks, os.getpid())
-        )
-        for _ in range(workers):
-            pool.submit(_ready)
-        return pool
-    finally:
-        for name, value in saved.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(job, ticks, os.getpid())
+    )
 
 
 def _stop_now(pool: ProcessPoolExecutor) -> None:
@@ -153,10 +139,6 @@ def _leave_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-def _ready() -> None:
-    """Makes the pool start a process."""
 
 
 def _process(task: ShardTask) -> ShardResult:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from threadpoolctl import threadpool_limits
 
 from annotators.base import Annotator, Detections, FaceBatch
 from annotators.registry import annotator, detector
@@ -52,12 +53,14 @@ class Worker:
             FacecurateError: if the dataset cannot be read or written, or a model is missing.
         """
         result = ShardResult(task.key)
-        if task.detect:
-            self._detect_and_label(task, result, on_tick)
-        elif task.layers:
-            self._label(task, result, on_tick)
-        if task.retry:
-            self._retry(task, result, on_tick)
+        # More threads would add up float32 sums in another order, and values would depend on the machine's cores.
+        with threadpool_limits(limits=1):
+            if task.detect:
+                self._detect_and_label(task, result, on_tick)
+            elif task.layers:
+                self._label(task, result, on_tick)
+            if task.retry:
+                self._retry(task, result, on_tick)
         return result
 
     def _detect_and_label(self, task: ShardTask, result: ShardResult, on_tick: OnTick) -> None:
