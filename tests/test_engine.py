@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -185,6 +187,19 @@ def test_a_worker_that_dies_costs_its_shards_and_the_record_says_so(pictures: Pa
     toys.unlink()
     api.annotate(ds, options())
     assert ds.counts().faces == 60
+
+
+def test_a_picture_that_crashes_its_worker_costs_its_shard_only(tmp_path: Path, toys: Path) -> None:
+    pictures = photos(tmp_path / "photos", 60)
+    bright = np.full((80, 200, 3), 128, np.uint8)
+    bright[-1] = 255
+    cv2.imwrite(str(pictures / "0030 bright.png"), bright)
+    toys.write_text("crash-on-bright")
+    ds = api.ingest_sources(pictures, tmp_path / "ds", options(shard_size=8))
+    record = execute(ds, api.plan(ds, options(), options().annotators), LocalEngine(2), quiet=True)
+    assert [e.split(":")[0] for e in record.errors] == ["shard 00003"]
+    done = sorted(set(ds.keys("sources")) - {"00003"})
+    assert ds.keys("faces") == done
 
 
 def test_other_settings_make_a_layer_of_their_own(pictures: Path, tmp_path: Path) -> None:

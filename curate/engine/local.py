@@ -1,7 +1,7 @@
 """Runs shard tasks on this machine's cores: one process each, one thread in each.
 
-A worker that dies (out of memory, a decoder that crashes) costs its shard only: the shard is tried
-once more alone, and if that fails too it is reported and the run goes on. Workers leave by
+A worker that dies (out of memory, a decoder that crashes) costs its shard only: the shards that were in
+work then are tried once more, each alone, and one that fails again is reported while the run goes on. Workers leave by
 themselves when the main process is gone.
 """
 
@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -51,13 +52,15 @@ class LocalEngine:
         if min(self.workers, len(tasks)) <= 1:
             yield from _run_here(job, tasks, on_tick)
             return
-        crashed: list[ShardTask] = []
-        yield from _run_pool(job, tasks, on_tick, self.workers, crashed)
-        for task in crashed:
-            again: list[ShardTask] = []
-            yield from _run_pool(job, [task], on_tick, 1, again)
-            for lost in again:
-                yield ShardResult(lost.key, error=_CRASHED)
+        todo = deque(tasks)
+        while todo:
+            suspects: list[ShardTask] = []
+            yield from _run_pool(job, todo, on_tick, self.workers, suspects)
+            for task in suspects:
+                again: list[ShardTask] = []
+                yield from _run_pool(job, deque([task]), on_tick, 1, again)
+                if again:
+                    yield ShardResult(task.key, error=_CRASHED)
 
 
 def usable_cores() -> int:
@@ -74,16 +77,17 @@ def _run_here(job: Job, tasks: Sequence[ShardTask], on_tick: OnTick) -> Iterator
 
 
 def _run_pool(
-    job: Job, tasks: Sequence[ShardTask], on_tick: OnTick, workers: int, crashed: list[ShardTask]
+    job: Job, todo: deque[ShardTask], on_tick: OnTick, workers: int, suspects: list[ShardTask]
 ) -> Iterator[ShardResult]:
+    """Work tasks off; if a worker dies, those in work become suspects and the others stay in `todo`."""
     context = multiprocessing.get_context("spawn")
     ticks: SimpleQueue[Tick | None] = context.SimpleQueue()
     listener = threading.Thread(target=_listen, args=(ticks, on_tick), daemon=True)
     listener.start()
-    pool = _pool(context, min(workers, len(tasks)), job, ticks)
+    workers = min(workers, len(todo))
+    pool = _pool(context, workers, job, ticks)
     try:
-        futures = {pool.submit(_process, task): task for task in tasks}
-        yield from _collect(futures, crashed)
+        yield from _work_off(pool, todo, workers, suspects)
     except BaseException:
         _stop_now(pool)
         raise
@@ -93,15 +97,22 @@ def _run_pool(
         listener.join()
 
 
-def _collect(futures: dict[Future[ShardResult], ShardTask], crashed: list[ShardTask]) -> Iterator[ShardResult]:
-    waiting = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
+def _work_off(
+    pool: ProcessPoolExecutor, todo: deque[ShardTask], workers: int, suspects: list[ShardTask]
+) -> Iterator[ShardResult]:
+    working: dict[Future[ShardResult], ShardTask] = {}
+    while (todo and not suspects) or working:
+        while todo and not suspects and len(working) < workers:
+            working[pool.submit(_process, todo[0])] = todo[0]
+            todo.popleft()
+        for future in wait(working, return_when=FIRST_COMPLETED).done:
+            task = working.pop(future)
             try:
-                yield future.result()
+                result = future.result()
             except BrokenProcessPool:
-                crashed.append(futures[future])
+                suspects.append(task)
+            else:
+                yield result
 
 
 def _pool(context: SpawnContext, workers: int, job: Job, ticks: SimpleQueue[Tick | None]) -> ProcessPoolExecutor:

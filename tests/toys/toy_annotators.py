@@ -46,7 +46,7 @@ class ToyFinder(Detector):
     def detect(self, image: np.ndarray) -> Detections:
         if broken("detect"):
             raise RuntimeError("finder broken")
-        if broken("crash"):
+        if broken("crash") or (broken("crash-on-bright") and image[-1].max() > 250):
             os._exit(9)
         spread = np.ptp(image.astype(np.int16), axis=2)
         _, _, stats, _ = cv2.connectedComponentsWithStats((spread > 60).astype(np.uint8))
