@@ -135,7 +135,9 @@ class YuNet(Detector):
             kept = np.flatnonzero(score >= HINT)
             columns = padded.shape[1] // stride
             cells = np.stack([kept % columns, kept // columns], axis=1).astype(np.float32)
-            centre, size = (cells + box[kept, :2]) * stride, np.exp(box[kept, 2:].astype(np.float64)) * stride
+            # In float64: the last bit of a float32 exponential may depend on where the array lies in memory.
+            size = np.exp(box[kept, 2:].astype(np.float64)).astype(np.float32) * stride
+            centre = (cells + box[kept, :2]) * stride
             five = (cells[:, None] + points[kept].reshape(-1, 5, 2)) * stride
             parts.append(Detections(np.hstack([centre - size / 2, size]), five, score[kept]))
         every = _joined(*parts)

@@ -22,7 +22,7 @@ OURS_ALLOWED = {
 AT_MODULE_LEVEL = {
     "schemas": {"pyarrow"},
     "annotators": {"numpy", "pyarrow", "cv2"},
-    "curate": {"numpy", "pyarrow", "cv2", "PIL", "markupsafe", "typer", "click"},
+    "curate": {"numpy", "pyarrow", "cv2", "PIL", "markupsafe", "threadpoolctl", "typer", "click"},
 }
 """Libraries that may load with a module; all others load inside the function or `setup` that needs them."""
 
