@@ -6,10 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow as pa
 
+from benchmarks.kills import contents
 from curate.api import Options
-from curate.store import Dataset
+
+__all__ = ["contents", "options", "photos"]
 
 ANNOTATORS = ("toy_total",)
 
@@ -34,12 +35,3 @@ def photos(folder: Path, count: int = 40, seed: int = 0) -> Path:
 def options(**changes: object) -> Options:
     """Options that use the toys only."""
     return Options(**{"annotators": ANNOTATORS, "detector": "toy_finder", "workers": 1, "shard_size": 10, **changes})
-
-
-def contents(ds: Dataset) -> dict[str, pa.Table]:
-    """Every table of a dataset, whole, in order."""
-    tables = {}
-    for name in ("images", "faces", *(f"labels/{info.name}" for info in ds.layers())):
-        parts = [ds.read(name, key) for key in ds.keys(name)]
-        tables[name] = pa.concat_tables(parts) if parts else None
-    return tables

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from curate.api import Options
     from curate.engine.plan import Plan
-    from curate.ingest import IngestPlan, Limits
+    from curate.ingest import IngestPlan
     from curate.store import Dataset, RunRecord
 
 Inputs = Annotated[
@@ -69,15 +69,9 @@ def run(
     from dataclasses import replace
 
     from curate import api
-    from curate.ingest import ListOptions
 
-    options = replace(
-        _options(annotators, settings, detector, workers, quiet),
-        listing=ListOptions(licence=licence or None, consent=consent or None),
-        limits=_limits(max_megapixels),
-        shard_size=shard_size,
-        retry_failed=retry_failed,
-    )
+    options = _options(annotators, settings, detector, workers, quiet)
+    options = replace(_taking_in(options, licence, consent, shard_size, max_megapixels), retry_failed=retry_failed)
     if dry_run:
         return _dry_run(inputs, dataset, options)
     ds = api.run(inputs, dataset, options)
@@ -98,17 +92,10 @@ def ingest(
     max_megapixels: MaxMegapixels = None,
 ) -> int:
     """List and check pictures and find the faces; `annotate` labels them later."""
-    from dataclasses import replace
-
     from curate import api
-    from curate.ingest import ListOptions
 
-    options = replace(
-        _options("", settings, detector, workers, quiet),
-        listing=ListOptions(licence=licence or None, consent=consent or None),
-        limits=_limits(max_megapixels),
-        shard_size=shard_size,
-    )
+    options = _options("", settings, detector, workers, quiet)
+    options = _taking_in(options, licence, consent, shard_size, max_megapixels)
     if dry_run:
         return _dry_run(inputs, dataset, options)
     return _finish(api.ingest(inputs, dataset, options), quiet, report=False)
@@ -150,10 +137,17 @@ def _options(annotators: str | None, settings: list[str], detector: str, workers
     return Options(names, parse_settings(settings), detector, workers, quiet=quiet, command=command)
 
 
-def _limits(max_megapixels: float | None) -> Limits:
-    from curate.ingest import Limits
+def _taking_in(
+    options: Options, licence: str, consent: str, shard_size: int | None, max_megapixels: float | None
+) -> Options:
+    """The options with what concerns the taking in of pictures."""
+    from dataclasses import replace
 
-    return Limits() if max_megapixels is None else Limits(max_pixels=round(max_megapixels * 1e6))
+    from curate.ingest import Limits, ListOptions
+
+    listing = ListOptions(licence=licence or None, consent=consent or None)
+    limits = Limits() if max_megapixels is None else Limits(max_pixels=round(max_megapixels * 1e6))
+    return replace(options, listing=listing, limits=limits, shard_size=shard_size)
 
 
 def _dry_run(inputs: list[str], target: Path, options: Options) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +12,7 @@ from annotators.weights import ModelStore
 from curate.engine.job import Job, ShardTask, Step
 from curate.engine.settings import configure
 from curate.ingest import Limits
-from curate.store import Dataset, LayerInfo
+from curate.store import Dataset, LayerInfo, config_hash
 from schemas import Column, SchemaError, UsageError
 from schemas.columns import faces, images
 
@@ -23,9 +21,10 @@ DEFAULT_DETECTOR = "yunet"
 
 @dataclass(frozen=True)
 class Plan:
-    """A job and the shard tasks that are still to be done for it."""
+    """A job, the mark of the detector that owns its face ids, what is still to be done, and the layers it writes."""
 
     job: Job
+    detector_mark: dict[str, Any]
     tasks: tuple[ShardTask, ...]
     layers: tuple[LayerInfo, ...]
 
@@ -71,7 +70,7 @@ def make_plan(
     job = Job(str(ds.path), mark["name"], mark["config"], steps, limits or Limits())
     drawn = [key for key in ds.keys("faces") if not ds.has("sources", key)]
     tasks = tuple(t for key in [*ds.keys("sources"), *drawn] if (t := _task(ds, key, steps, retry_failed)))
-    return Plan(job, tasks, layers)
+    return Plan(job, mark, tasks, layers)
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,7 @@ def _steps(ds: Dataset, choice: Choice) -> tuple[tuple[Step, ...], tuple[LayerIn
 
 
 def _digest(config: Config, inputs: Mapping[str, str]) -> str:
-    text = json.dumps([config.as_dict(), dict(sorted(inputs.items()))], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return config_hash({"config": config.as_dict(), "inputs": dict(inputs)})
 
 
 def _layer(

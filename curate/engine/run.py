@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from annotators.registry import detector
 from annotators.weights import ModelStore
@@ -75,19 +74,14 @@ def _announce(ds: Dataset, plan: Plan) -> None:
             ds.add_layer(layer)
     fresh = Dataset.open(ds.path)
     if not fresh.info.detector:
-        fresh.with_detector(_detector_mark(plan))
-
-
-def _detector_mark(plan: Plan) -> dict[str, Any]:
-    job = plan.job
-    return {"name": job.detector, "version": detector(job.detector).version, "config": job.detector_config}
+        fresh.with_detector(plan.detector_mark)
 
 
 def _record(plan: Plan, started: str, command: Sequence[str]) -> RunRecord:
     models = ModelStore()
     layers = [{k: v for k, v in i.as_dict().items() if k in _RECORDED} for i in plan.layers]
     finder = {
-        **_detector_mark(plan),
+        **plan.detector_mark,
         "weights": {w: models.entry(w).sha256 for w in detector(plan.job.detector).weights},
     }
     return RunRecord(started=started, command=list(command), version=__version__, annotators=[finder, *layers])
