@@ -10,10 +10,10 @@ import dataclasses
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,8 @@ from schemas.columns import faces, labels
 
 if TYPE_CHECKING:
     from annotators.weights import ModelStore
+
+T = TypeVar("T")
 
 
 class NotApplicable(Exception):  # noqa: N818 - an answer, not an error
@@ -50,6 +52,16 @@ class Face(Mapping[Column, Any]):
     def crop(self, spec: CropSpec) -> Crop:
         """The face cut as the spec says; cut once per batch, whoever asks."""
         return self._batch.crop(self._row, spec)
+
+    def once(self, maker: Callable[[Face], T]) -> T:
+        """What `maker` makes of this face, made once per batch however many annotators ask for it.
+
+        Args:
+            maker: A function or callable object that is equal to itself wherever it is used, such as a
+                network from `ModelStore.shared`.
+        """
+        made: T = self._batch.once(self._row, maker, self)
+        return made
 
     def __getitem__(self, column: Column) -> Any:
         return self._batch.value(self._row, column)
@@ -81,6 +93,7 @@ class FaceBatch:
         self.images = images
         self._crops: dict[tuple[int, CropSpec], Crop] = {}
         self._values: dict[str, Sequence[Any]] = {}
+        self._made: dict[tuple[int, Any], Any] = {}
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -112,9 +125,19 @@ class FaceBatch:
             self._crops[key] = Crop(warp(face.image, matrix, spec.size), matrix)
         return self._crops[key]
 
+    def once(self, row: int, maker: Callable[[Face], Any], face: Face) -> Any:
+        """What `maker` makes of one face; see `Face.once`."""
+        key = (row, maker)
+        if key not in self._made:
+            self._made[key] = maker(face)
+        return self._made[key]
+
     def add(self, columns: Mapping[str, pa.Array]) -> None:
-        """Append columns that an annotator has just written."""
+        """Add columns that an annotator has just written; they replace those of an earlier annotator."""
         for name, values in columns.items():
+            if name in self.table.column_names:
+                self.table = self.table.drop_columns([name])
+                self._values.pop(name, None)
             self.table = self.table.append_column(name, values)
 
 
@@ -181,6 +204,11 @@ class Annotator(ABC):
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()
+
+    @classmethod
+    def weights_of(cls, config: Config) -> tuple[str, ...]:
+        """Model files it loads under these settings: names of the catalogue, or paths that the user gave."""
+        return cls.weights
 
     @classmethod
     def needs(cls) -> tuple[Column, ...]:

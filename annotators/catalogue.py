@@ -47,6 +47,7 @@ class ModelEntry:
         task: What it does, in a few words.
         card: What it was made from and where it fails.
         sources: Where it may come from, in the order they are tried.
+        default: Part of the default set, which `pull` fetches unless told otherwise.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelEntry:
     task: str
     card: str
     sources: tuple[Source, ...]
+    default: bool = True
 
 
 @cache

@@ -20,7 +20,7 @@ GROUP = "facecurate.annotators"
 
 @cache
 def _found() -> tuple[dict[str, type[Annotator]], dict[str, type[Detector]]]:
-    modules = [importlib.import_module(f"annotators.{m.name}") for m in pkgutil.iter_modules(annotators.__path__)]
+    modules = [importlib.import_module(m.name) for m in pkgutil.walk_packages(annotators.__path__, "annotators.")]
     classes = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
     classes |= {point.load() for point in entry_points(group=GROUP)}
     labellers: dict[str, type[Annotator]] = {}

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from annotators.catalogue import ModelEntry, PackageSource, UrlSource, default_entries
 from schemas import ModelError, UnknownNameError, UsageError
@@ -21,6 +21,7 @@ FOLDER_VARIABLE = "FACECURATE_MODELS"
 CACHE_VARIABLE = "FACECURATE_CACHE"
 PULL_HINT = f"Fetch it with: facecurate models pull, or name a folder that holds it in {FOLDER_VARIABLE}"
 
+T = TypeVar("T")
 SourceKind = Literal["url", "package"]
 Progress = Callable[[str], object]
 
@@ -68,6 +69,7 @@ class ModelStore:
         self.commercial_only = commercial_only
         self._entries = {e.name: e for e in (default_entries() if entries is None else entries)}
         self._checked: dict[str, Path] = {}
+        self._shared: dict[Any, Any] = {}
 
     def entries(self) -> tuple[ModelEntry, ...]:
         """All known models."""
@@ -84,13 +86,28 @@ class ModelStore:
         except KeyError:
             raise UnknownNameError("model", name, self._entries) from None
 
+    def shared(self, factory: Callable[[ModelStore], T]) -> T:
+        """What `factory` makes of this store, made once: a network that several annotators of a process use."""
+        if factory not in self._shared:
+            self._shared[factory] = factory(self)
+        made: T = self._shared[factory]
+        return made
+
+    def sha256(self, name: str) -> str:
+        """The SHA-256 of a model file: as the catalogue says, or of the file itself where `name` is a path."""
+        return file_sha256(self.path(name)) if is_path(name) else self.entry(name).sha256
+
     def path(self, name: str) -> Path:
         """The verified file of a model. Never fetches.
+
+        A name with a folder in it is a path that the user gave: that file is taken as it is.
 
         Raises:
             UnknownNameError: if the catalogue has no such model.
             ModelError: if it is absent, has the wrong hash, or its licence is refused.
         """
+        if is_path(name):
+            return _given(name)
         entry = self._allowed(name)
         if name not in self._checked:
             found, problems = self._find(entry)
@@ -119,7 +136,7 @@ class ModelStore:
         """Make sure that models are on this machine; those that are already here are not fetched.
 
         Args:
-            names: Models; all if not given.
+            names: Models; those of the default set if not given.
             sources: Kinds of source that may be asked.
             progress: Called with a line for every step.
 
@@ -137,13 +154,16 @@ class ModelStore:
             raise UsageError(f"unknown kind of source: {', '.join(sorted(alien))}", fix="Known: url, package")
         paths: dict[str, Path] = {}
         with Fetcher(progress) as fetcher:
-            for entry in [self._allowed(name) for name in names or self._entries]:
+            for entry in [self._allowed(name) for name in names or self._default_names()]:
                 found, problems = self._find(entry)
                 wanted = [s for s in entry.sources if _kind(s) in sources]
                 place = self.cache / entry.sha256 / entry.file
                 paths[entry.name] = found or fetcher.fetch(entry, wanted, place, problems)
                 self._checked[entry.name] = paths[entry.name]
         return paths
+
+    def _default_names(self) -> list[str]:
+        return [e.name for e in self._entries.values() if e.default]
 
     def _allowed(self, name: str) -> ModelEntry:
         entry = self.entry(name)
@@ -176,6 +196,18 @@ class ModelStore:
 
 def _kind(source: UrlSource | PackageSource) -> SourceKind:
     return "url" if isinstance(source, UrlSource) else "package"
+
+
+def is_path(name: str) -> bool:
+    """Whether a model is named by a path, with a folder in it, and not by the catalogue's name."""
+    return "/" in name or os.sep in name
+
+
+def _given(name: str) -> Path:
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise ModelError(f"there is no model file {path}", fix="Give the path of a file, or a name of 'models list'")
+    return path
 
 
 def file_sha256(path: Path) -> str:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from annotators.identity import CROP, SAME_PERSON, Identity, unit_length
+from annotators.identity import SAME_PERSON, Identity, unit_length
+from annotators.sface import CROP
 from annotators.weights import ModelStore
 from benchmarks.identity import false_matches
 from benchmarks.labelling import decode, fairface, label, made

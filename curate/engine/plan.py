@@ -8,9 +8,9 @@ from typing import Any
 
 from annotators.base import Annotator, Config, Detector
 from annotators.registry import annotator, annotator_names, detector
-from annotators.weights import ModelStore
+from annotators.weights import ModelStore, is_path
 from curate.engine.job import Job, ShardTask, Step
-from curate.engine.settings import configure
+from curate.engine.settings import configure, rebuild
 from curate.ingest import Limits
 from curate.store import Dataset, LayerInfo, config_hash
 from schemas import Column, SchemaError, UsageError
@@ -37,7 +37,7 @@ class Plan:
         busy = {layer for task in self.tasks for layer in (*task.layers, *task.retry)}
         for step in self.job.steps:
             if step.layer in busy:
-                wanted.update(dict.fromkeys(annotator(step.annotator).weights))
+                wanted.update(dict.fromkeys(_weights(step)))
         return tuple(wanted)
 
 
@@ -90,7 +90,7 @@ class Choice:
     def require_models(self) -> None:
         """Raise `ModelError` if a model file of the choice is missing or damaged."""
         models = ModelStore()
-        for name in (*self.detector.weights, *(w for cls, _ in self.annotators for w in cls.weights)):
+        for name in (*self.detector.weights, *(w for cls, config in self.annotators for w in cls.weights_of(config))):
             models.path(name)
 
 
@@ -113,7 +113,7 @@ def ordered(names: Iterable[str]) -> list[type[Annotator]]:
         UnknownNameError: for an unknown name.
         SchemaError: if a required column has no provider, or annotators need each other.
     """
-    provider = {c.name: n for n in reversed(annotator_names()) for c in annotator(n).provides}
+    provider = _providers()
     done: dict[str, type[Annotator]] = {}
 
     def visit(name: str, path: tuple[str, ...]) -> None:
@@ -133,6 +133,17 @@ def ordered(names: Iterable[str]) -> list[type[Annotator]]:
     return list(done.values())
 
 
+def _providers() -> dict[str, str]:
+    """Column -> the annotator that is asked for it: one of the default set before any other."""
+    names = sorted(annotator_names(), key=lambda n: (not annotator(n).default, n))
+    return {c.name: n for n in reversed(names) for c in annotator(n).provides}
+
+
+def _weights(step: Step) -> tuple[str, ...]:
+    cls = annotator(step.annotator)
+    return cls.weights_of(rebuild(cls.config_type, step.config))
+
+
 def label_inputs(cls: type[Annotator]) -> tuple[Column, ...]:
     """Columns an annotator reads from other annotators' layers."""
     own = set(faces.FACES) | set(images.IMAGES)
@@ -146,7 +157,7 @@ def _steps(ds: Dataset, choice: Choice) -> tuple[tuple[Step, ...], tuple[LayerIn
     steps, layers = [], []
     for cls, config in choice.annotators:
         inputs = {c.name: layer_of[c.name] for c in label_inputs(cls)}
-        digest = _digest(config, inputs)
+        digest = _digest(cls, config, inputs, catalogue)
         name = f"{cls.name}.v{cls.version}"
         if name in existing and existing[name].config_hash != digest:
             name = f"{name}-{digest[:6]}"
@@ -156,8 +167,10 @@ def _steps(ds: Dataset, choice: Choice) -> tuple[tuple[Step, ...], tuple[LayerIn
     return tuple(steps), tuple(layers)
 
 
-def _digest(config: Config, inputs: Mapping[str, str]) -> str:
-    return config_hash({"config": config.as_dict(), "inputs": dict(inputs)})
+def _digest(cls: type[Annotator], config: Config, inputs: Mapping[str, str], catalogue: ModelStore) -> str:
+    """Digest of what a layer's labels depend on; a model file of the user's own counts by its content."""
+    files = {w: catalogue.sha256(w) for w in cls.weights_of(config) if is_path(w)}
+    return config_hash({"config": config.as_dict(), "inputs": dict(inputs), **({"files": files} if files else {})})
 
 
 def _layer(
@@ -169,8 +182,8 @@ def _layer(
         annotator=cls.name,
         version=cls.version,
         config=config.as_dict(),
-        config_hash=_digest(config, inputs),
-        weights={w: catalogue.entry(w).sha256 for w in cls.weights},
+        config_hash=_digest(cls, config, inputs, catalogue),
+        weights={w: catalogue.sha256(w) for w in cls.weights_of(config)},
         columns=tuple(c.name for c in cls.provides),
         extra={"inputs": dict(inputs)},
     )

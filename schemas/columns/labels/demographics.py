@@ -1,0 +1,43 @@
+"""Perceived demographics and skin tone: what a model sees, not facts about a person."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.column import ColumnGroup, Kind
+from schemas.columns.labels.layer import F32, scores
+
+DEMOGRAPHICS = ColumnGroup("perceived demographics", "A model's perception, not a fact about the person.")
+AGE = DEMOGRAPHICS.add(
+    "perceived_age", F32, Kind.NUMBER, "Mean of the age distribution.", unit="years", low=0, high=120, sensitive=True
+)
+AGE_SD = DEMOGRAPHICS.add("perceived_age_sd", F32, Kind.NUMBER, "Its standard deviation.", unit="years", low=0, high=60)
+AGE_GROUP = DEMOGRAPHICS.add(
+    "perceived_age_group", pa.string(), Kind.LABEL, "Most probable FairFace bin.",
+    taxonomy="age-fairface-9", sensitive=True,
+)  # fmt: skip
+AGE_PROB = scores(DEMOGRAPHICS, "perceived_age_prob", "age-fairface-9", "Probabilities of the nine bins.")
+GENDER = DEMOGRAPHICS.add(
+    "perceived_gender", pa.string(), Kind.LABEL,
+    "Most probable presentation; null beside probabilities means the model abstains.",
+    taxonomy="gender-2", sensitive=True,
+)  # fmt: skip
+GENDER_PROB = scores(DEMOGRAPHICS, "perceived_gender_prob", "gender-2", "Probabilities of the two labels.")
+
+SKIN = ColumnGroup("skin tone", "Colour of visible skin in this picture, under its light.")
+SKIN_LAB = SKIN.add(
+    "skin_lab", pa.list_(F32, 3), Kind.VECTOR, "Median CIELAB (D65) of the chosen skin pixels.", shape=(3,)
+)
+ITA = SKIN.add("skin_ita", F32, Kind.NUMBER, "Individual Typology Angle.", unit="deg", low=-90, high=90)
+ITA_CLASS = SKIN.add("skin_ita_class", pa.string(), Kind.LABEL, "Class of the angle.", taxonomy="ita-6")
+MONK = SKIN.add(
+    "perceived_skin_tone", pa.string(), Kind.LABEL, "Nearest tone of the Monk scale (CIEDE2000).",
+    taxonomy="monk-10", sensitive=True,
+)  # fmt: skip
+SKIN_CONFIDENCE = SKIN.add(
+    "skin_confidence", F32, Kind.NUMBER, "How far the light and the pixel count let the tone be trusted.",
+    unit="0-1", low=0, high=1,
+)  # fmt: skip
+SKIN_LIGHTING = SKIN.add(
+    "skin_lighting", pa.string(), Kind.LABEL, "The main doubt about the light.", taxonomy="skin-lighting"
+)
