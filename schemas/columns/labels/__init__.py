@@ -12,8 +12,11 @@ from schemas.columns.labels.second_opinion import *
 from schemas.columns.labels.landmarks import *
 from schemas.columns.labels.pose import *
 from schemas.columns.labels.expression import *
+from schemas.columns.labels.shape import *
 from schemas.columns.labels.demographics import *
 from schemas.columns.labels.identity import *
 from schemas.columns.labels.quality import *
 from schemas.columns.labels.caption import *
 from schemas.columns.labels.review import *
+from schemas.columns.labels.consistency import *
+from schemas.columns.labels.fusion import *
