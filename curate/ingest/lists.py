@@ -52,7 +52,7 @@ def read_list(uri: str, path_column: str | None = None) -> Rows:
     """
     suffix = PurePosixPath(uri.lower()).suffix
     try:
-        columns = _parquet_columns(uri) if suffix == ".parquet" else _text_columns(uri, suffix)
+        columns = _parquet_columns(uri) if suffix == ".parquet" else text_columns(uri)
     except (ValueError, csv.Error, pa.ArrowException) as error:
         raise UsageError(f"cannot read the list {uri}", str(error)) from error
     key = _path_column(list(columns), uri, path_column)
@@ -65,7 +65,13 @@ def _parquet_columns(uri: str) -> dict[str, list[object]]:
         return dict(file.read().to_pydict())
 
 
-def _text_columns(uri: str, suffix: str) -> dict[str, list[object]]:
+def text_columns(uri: str) -> dict[str, list[object]]:
+    """All columns of a CSV, TSV or JSON-lines file, as its name says which it is.
+
+    Raises:
+        ValueError: if it cannot be parsed; `csv.Error` for a CSV that breaks its own quoting.
+    """
+    suffix = PurePosixPath(uri.lower()).suffix
     with open_binary(uri) as file:
         text = file.read().decode("utf-8-sig")
     if suffix in (".jsonl", ".ndjson"):
