@@ -168,8 +168,9 @@ def check(column: Column, values: pa.Array, labels: Callable[[str], frozenset[st
     """
     if values.type != column.type:
         raise SchemaError(f"column {column.name}", f"expected {column.type}, found {values.type}")
-    if column.kind is Kind.LABEL and column.taxonomy:
-        found = {v for v in values.unique().to_pylist() if v is not None}
+    if column.kind in (Kind.LABEL, Kind.LIST) and column.taxonomy:
+        single = values if column.kind is Kind.LABEL else values.flatten()
+        found = {v for v in single.unique().to_pylist() if v is not None}
         alien = sorted(found - labels(column.taxonomy))
         if alien:
             raise SchemaError(f"column {column.name}", f"not in taxonomy {column.taxonomy}: {', '.join(alien)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.column import ColumnGroup, Kind
+from schemas.column import Column, ColumnGroup, Kind
 from schemas.columns.labels.layer import F32, scores
 
 DEMOGRAPHICS = ColumnGroup("perceived demographics", "A model's perception, not a fact about the person.")
@@ -13,7 +13,8 @@ AGE = DEMOGRAPHICS.add(
 )
 AGE_SD = DEMOGRAPHICS.add("perceived_age_sd", F32, Kind.NUMBER, "Its standard deviation.", unit="years", low=0, high=60)
 AGE_GROUP = DEMOGRAPHICS.add(
-    "perceived_age_group", pa.string(), Kind.LABEL, "Most probable FairFace bin.",
+    "perceived_age_group", pa.string(), Kind.LABEL,
+    "Most probable FairFace bin; null beside probabilities means the model abstains.",
     taxonomy="age-fairface-9", sensitive=True,
 )  # fmt: skip
 AGE_PROB = scores(DEMOGRAPHICS, "perceived_age_prob", "age-fairface-9", "Probabilities of the nine bins.")
@@ -23,6 +24,39 @@ GENDER = DEMOGRAPHICS.add(
     taxonomy="gender-2", sensitive=True,
 )  # fmt: skip
 GENDER_PROB = scores(DEMOGRAPHICS, "perceived_gender_prob", "gender-2", "Probabilities of the two labels.")
+RACE = DEMOGRAPHICS.add(
+    "perceived_race", pa.string(), Kind.LABEL,
+    "Most probable of FairFace's seven groups; null beside probabilities means the model abstains.",
+    taxonomy="race-fairface-7", sensitive=True,
+)  # fmt: skip
+RACE_PROB = scores(DEMOGRAPHICS, "perceived_race_prob", "race-fairface-7", "Probabilities of the seven groups.")
+RACE4 = DEMOGRAPHICS.add(
+    "perceived_race4", pa.string(), Kind.LABEL,
+    "Most probable of the four groups; null where the face has most likely no place among them.",
+    taxonomy="race-fairface-4", sensitive=True,
+)  # fmt: skip
+RACE4_PROB = scores(
+    DEMOGRAPHICS, "perceived_race4_prob", "race-fairface-4",
+    "Probabilities of the four groups if the face belongs to one: those of the seven groups, merged and scaled to 1.",
+)  # fmt: skip
+
+
+def _abstained(label: Column) -> Column:
+    doc = f"The model was not sure enough: {label.name} is null."
+    return DEMOGRAPHICS.add(f"{label.name}_abstained", pa.bool_(), Kind.FLAG, doc)
+
+
+def _set(label: Column) -> Column:
+    doc = "Labels among which the truth is in 90 % of faces (a conformal set); empty where none fits well."
+    return DEMOGRAPHICS.add(
+        f"{label.name}_set", pa.list_(pa.string()), Kind.LIST, doc, taxonomy=label.taxonomy, sensitive=True
+    )
+
+
+AGE_GROUP_ABSTAINED, AGE_GROUP_SET = _abstained(AGE_GROUP), _set(AGE_GROUP)
+GENDER_ABSTAINED, GENDER_SET = _abstained(GENDER), _set(GENDER)
+RACE_ABSTAINED, RACE_SET = _abstained(RACE), _set(RACE)
+RACE4_ABSTAINED, RACE4_SET = _abstained(RACE4), _set(RACE4)
 
 SKIN = ColumnGroup("skin tone", "Colour of visible skin in this picture, under its light.")
 SKIN_LAB = SKIN.add(
