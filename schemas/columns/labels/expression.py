@@ -27,6 +27,14 @@ AU_RIGHT = scores(
     high=5, unit="0-5",
 )  # fmt: skip
 
+AU_SIDES = ColumnGroup("action units by side", "Scores of models that judge each side; null where they do not.")
+AU_SCORE_LEFT = scores(
+    AU_SIDES, "au_score_left", "au-columns", "How sure the unit is active on the subject's left side."
+)
+AU_SCORE_RIGHT = scores(
+    AU_SIDES, "au_score_right", "au-columns", "How sure the unit is active on the subject's right side."
+)
+
 STATE = ColumnGroup("mouth and eyes", "How open they are.")
 MOUTH_OPENING = STATE.add(
     "mouth_opening", F32, Kind.NUMBER, "Inner-lip gap over mouth width.", unit="ratio", low=0, high=3
@@ -47,6 +55,20 @@ PERCEIVED_EMOTION = EMOTION.add(
     taxonomy="emotion-7", sensitive=True,
 )  # fmt: skip
 EMOTION_PROB = scores(EMOTION, "perceived_emotion_prob", "emotion-7", "Probabilities of the seven classes.")
+EMOTION_ABSTAINED = EMOTION.add(
+    "perceived_emotion_abstained", pa.bool_(), Kind.FLAG, "The model was not sure enough: perceived_emotion is null."
+)
+EMOTION_SET = EMOTION.add(
+    "perceived_emotion_set", pa.list_(pa.string()), Kind.LIST,
+    "Classes among which the truth is in 90 % of faces like those it was fitted on (a conformal set); never empty.",
+    taxonomy="emotion-7", sensitive=True,
+)  # fmt: skip
+EMOTION8 = EMOTION.add(
+    "perceived_emotion8", pa.string(), Kind.LABEL,
+    "Most probable of eight classes, contempt among them; null beside probabilities means the model abstains.",
+    taxonomy="emotion-8", sensitive=True,
+)  # fmt: skip
+EMOTION8_PROB = scores(EMOTION, "perceived_emotion8_prob", "emotion-8", "Probabilities of the eight classes.")
 PROTOTYPE = EMOTION.add(
     "emotion_prototype", pa.string(), Kind.LABEL, "Class whose EMFACS action-unit prototype fits best.",
     taxonomy="emotion-7", sensitive=True,
