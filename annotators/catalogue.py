@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+CATALOGUES = ("models.toml", "adapters.toml")
+"""Files of `annotators/data`: the default set, and the models that are fetched only by name."""
+
 
 @dataclass(frozen=True)
 class UrlSource:
@@ -41,7 +44,7 @@ class ModelEntry:
         name: The name annotators use.
         file: File name in the cache and in a local folder.
         sha256: Digest of the right bytes, in hex.
-        size: Their number.
+        size: Their number; 0 where it was not published.
         licence: SPDX name of the weights' licence.
         commercial: Whether that licence allows commercial use.
         task: What it does, in a few words.
@@ -61,12 +64,18 @@ class ModelEntry:
     sources: tuple[Source, ...]
     default: bool = True
 
+    @property
+    def written_size(self) -> str:
+        """The size for people."""
+        return f"{self.size / 1e6:.1f} MB" if self.size else "size not published"
+
 
 @cache
 def default_entries() -> tuple[ModelEntry, ...]:
-    """The entries of `data/models.toml`."""
-    text = resources.files("annotators").joinpath("data/models.toml").read_text(encoding="utf-8")
-    return tuple(_entry(row) for row in tomllib.loads(text)["model"])
+    """The entries of `data/models.toml` and `data/adapters.toml`."""
+    folder = resources.files("annotators").joinpath("data")
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in CATALOGUES]
+    return tuple(_entry(row) for text in texts for row in tomllib.loads(text)["model"])
 
 
 def _entry(row: dict[str, object]) -> ModelEntry:

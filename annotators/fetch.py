@@ -29,6 +29,8 @@ from schemas import ModelError
 CONNECT_SECONDS = 5
 PIP_SECONDS = 900
 CHUNK = 1 << 20
+MOST = 4 << 30
+"""Bytes that a model of unknown size may have."""
 READABLE = 0o644
 """Temporary files are private; a cache may be shared."""
 
@@ -65,7 +67,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         """
         failures = list(problems)
         for source in sources:
-            self._progress(f"{entry.name}: {entry.size / 1e6:.1f} MB from {source}")
+            self._progress(f"{entry.name}: {entry.written_size} from {source}")
             try:
                 self._land(entry, source, place)
             except (_Unavailable, OSError) as error:
@@ -139,16 +141,16 @@ class Fetcher(AbstractContextManager["Fetcher"]):
 
 
 def _copy(chunks: Iterator[bytes], target: IO[bytes], size: int) -> str:
-    """Write chunks, refusing more or fewer bytes than promised, and give their SHA-256."""
-    digest, done = hashlib.sha256(), 0
+    """Write chunks, refusing more or fewer bytes than promised (0: nothing promised), and give their SHA-256."""
+    digest, done, most = hashlib.sha256(), 0, size or MOST
     for chunk in chunks:
         done += len(chunk)
-        if done > size:
+        if done > most:
             break
         digest.update(chunk)
         target.write(chunk)
-    if done != size:
-        raise _Unavailable(f"refused: {'more than ' if done > size else ''}{min(done, size)} bytes, not {size}")
+    if done > most or (size and done != size):
+        raise _Unavailable(f"refused: {'more than ' if done > most else ''}{min(done, most)} bytes, not {most}")
     return digest.hexdigest()
 
 

@@ -27,6 +27,8 @@ class Kind(StrEnum):
     POINTS = "points"
     """A flat list of coordinates; `shape` is (points, dimensions)."""
     VECTOR = "vector"
+    MASK = "mask"
+    """A struct of PNG bytes, whose values are positions in a taxonomy, and the 2 x 3 map from image to mask pixels."""
     TEXT = "text"
     LIST = "list"
 

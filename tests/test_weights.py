@@ -94,16 +94,30 @@ def files_below(folder: Path) -> list[str]:
 class TestCatalogue:
     def test_every_entry_is_complete(self) -> None:
         entries = default_entries()
-        assert {e.name for e in entries} == {
+        assert {e.name for e in entries if e.default} == {
             "yunet", "blazeface_full", "face_landmarker", "sface", "fer", "age_v1", "gender_v1",
         }  # fmt: skip
+        assert len({e.name for e in entries}) == len({e.sha256 for e in entries}) == len(entries)
         for entry in entries:
             assert len(bytes.fromhex(entry.sha256)) == 32
-            assert entry.size > 0
             assert entry.card.endswith(".")
+            assert entry.sources
+            assert all(s.url.startswith("https://") for s in entry.sources if isinstance(s, UrlSource))
+
+    def test_the_default_set_is_free_and_comes_with_packages(self) -> None:
+        for entry in (e for e in default_entries() if e.default):
+            assert entry.size > 0
             assert entry.commercial
             assert any(isinstance(s, PackageSource) for s in entry.sources)
-            assert all(s.url.startswith("https://") for s in entry.sources if isinstance(s, UrlSource))
+
+    def test_what_is_fetched_by_name_only(self, tmp_path: Path, offline: Web) -> None:
+        store = ModelStore(cache=tmp_path, commercial_only=True)
+        assert [r.name for r in store.verify()] == [e.name for e in default_entries() if e.default]
+        assert store.verify(["face_parsing_resnet18"])[0].state == "absent"
+        with pytest.raises(ModelError, match="forbids commercial use"):
+            store.pull(["face_parsing_resnet18"])
+        with pytest.raises(ModelError, match="fairface-onnx"):
+            store.pull(["fairface_resnet34"])
 
     def test_an_unknown_name_offers_the_nearest(self, tmp_path: Path) -> None:
         with pytest.raises(UnknownNameError, match="Did you mean 'yunet'"):
@@ -226,6 +240,15 @@ class TestPull:
         assert web.asked == ["holder==1.0"]
         with pytest.raises(UsageError, match="torrent"):
             store_in(tmp_path).pull(sources=["torrent"])  # type: ignore[list-item]
+
+    def test_without_a_published_size_the_hash_alone_decides(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use(monkeypatch, Web(CONTENT + b"!", CONTENT))
+        lines: list[str] = []
+        assert store_in(tmp_path, size=0).pull(progress=lines.append)["thing"].read_bytes() == CONTENT
+        assert "size not published" in lines[0]
+        assert "SHA-256" in lines[1]
 
     def test_plain_http_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         web = use(monkeypatch, Web(CONTENT, None))

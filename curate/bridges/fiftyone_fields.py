@@ -68,9 +68,12 @@ def attribute(column: Column) -> str:
 
 
 def on_detection(column: Column) -> bool:
-    """Whether the column is an attribute of the detections; boxes, points and tags have places of their own."""
+    """Whether the column is an attribute of the detections.
+
+    Boxes, points and tags have places of their own, and masks of parts do not go along.
+    """
     placed = (*faces.BOX, faces.IMAGE_ID, labels.REVIEW_TAGS, labels.REVIEW_REJECTED)
-    return column.kind is not Kind.POINTS and column not in placed
+    return column.kind not in (Kind.POINTS, Kind.MASK) and column not in placed
 
 
 def present(names: Iterable[str]) -> list[Column]:

@@ -18,7 +18,7 @@ Names = Annotated[
 
 @app.command("list")
 def list_models() -> None:
-    """Every model: task, size, licence, and whether it is on this machine."""
+    """Every model: task, whether it comes by default or only by name, size, licence, and whether it is here."""
     from annotators.weights import ModelStore
     from curate.cli.tables import show_rows
 
@@ -27,14 +27,15 @@ def list_models() -> None:
         (
             e.name,
             e.task,
-            f"{e.size / 1e6:.1f} MB",
+            "default" if e.default else "by name",
+            e.written_size,
             e.licence,
             "yes" if e.commercial else "research only",
             _place(store, e.name),
         )
-        for e in store.entries()
+        for e in sorted(store.entries(), key=lambda e: not e.default)
     ]
-    show_rows(("model", "task", "size", "licence", "commercial use", "on this machine"), rows)
+    show_rows(("model", "task", "fetched", "size", "licence", "commercial use", "on this machine"), rows)
 
 
 @app.command()

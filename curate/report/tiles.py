@@ -167,6 +167,8 @@ def written(column: Column | None, value: Any) -> str:
     if isinstance(value, float):
         unit = column.unit if column and column.unit not in ("0-1", "-1..1", "") else ""
         return short(round(value, 3)) + (f" {unit}" if unit else "")
+    if column is not None and column.kind is Kind.MASK:
+        return f"a map of parts, {len(value['png']):,} bytes"
     if isinstance(value, dict):
         return _written_scores(value)
     if column is not None and column.kind in (Kind.POINTS, Kind.VECTOR):

@@ -15,8 +15,11 @@ from schemas.columns.labels.expression import *
 from schemas.columns.labels.shape import *
 from schemas.columns.labels.demographics import *
 from schemas.columns.labels.identity import *
+from schemas.columns.labels.parsing import *
 from schemas.columns.labels.quality import *
+from schemas.columns.labels.clip import *
 from schemas.columns.labels.caption import *
+from schemas.columns.labels.stability import *
 from schemas.columns.labels.review import *
 from schemas.columns.labels.consistency import *
 from schemas.columns.labels.fusion import *
