@@ -27,7 +27,8 @@ def view(size: int = 100) -> View:
 
 
 PROBED = {
-    "blendshapes", "landmarks_68", "mouth_state", "eyes_state", "pose_yaw", "pose_pitch", "pose_roll", "gaze_yaw", "gaze_pitch",
+    "blendshapes", "landmarks_68", "mouth_state", "eyes_state", "pose_yaw", "pose_pitch", "pose_roll", "gaze_yaw",
+    "gaze_pitch",
 }  # fmt: skip
 """What pose, gaze and face state give, and the mesh and blendshapes they read."""
 
