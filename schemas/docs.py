@@ -93,6 +93,9 @@ def _taxonomy_lines(one: Taxonomy) -> Iterator[str]:
     elif told:
         yield from table(("label", "meaning"), ((f"`{x}`", one.docs[x]) for x in told))
     yield ""
+    if one.dead:
+        names = ", ".join(f"`{x}`" for x in one.dead)
+        yield from (f"Dead, so not supported: {names}. These never move, whatever the face does.", "")
 
 
 def _coding_rows() -> Iterator[tuple[object, ...]]:

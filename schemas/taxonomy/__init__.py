@@ -23,6 +23,7 @@ class Taxonomy:
         docs: Label -> a sentence about it.
         groups: Heading -> labels.
         colours: Label -> sRGB colour as `#rrggbb`, where the set defines one.
+        dead: Outputs of the model whose set this is that never move: their values mean nothing.
     """
 
     name: str
@@ -34,12 +35,14 @@ class Taxonomy:
     docs: dict[str, str] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     colours: dict[str, str] = field(default_factory=dict)
+    dead: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known = set(self.labels)
         if len(known) != len(self.labels):
             raise TaxonomyError(f"taxonomy {self.name}", "a label stands twice")
-        mentioned = {*self.aliases.values(), *self.docs, *self.colours, *(x for g in self.groups.values() for x in g)}
+        grouped = (x for g in self.groups.values() for x in g)
+        mentioned = {*self.aliases.values(), *self.docs, *self.colours, *self.dead, *grouped}
         if alien := sorted(mentioned - known):
             raise TaxonomyError(f"taxonomy {self.name}", f"speaks of unknown labels: {', '.join(alien)}")
         if clash := sorted(known & set(self.aliases)):
@@ -74,6 +77,7 @@ def _load() -> dict[str, Taxonomy]:
             docs=table.get("docs", {}),
             groups={heading: tuple(labels) for heading, labels in table.get("groups", {}).items()},
             colours=table.get("colours", {}),
+            dead=tuple(table.get("dead", ())),
         )
         for name, table in entries("taxonomy", "taxonomy").items()
     }

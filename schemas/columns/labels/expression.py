@@ -10,7 +10,7 @@ from schemas.columns.labels.layer import F32, scores
 BLENDSHAPE = ColumnGroup("blendshapes", "MediaPipe's expression coefficients.")
 BLENDSHAPES = scores(
     BLENDSHAPE, "blendshapes", "blendshapes-mediapipe",
-    "Expression coefficients; noseSneer, cheekSquint, cheekPuff and _neutral never move in this model.",
+    "Expression coefficients; the label set says which are dead: those never move, and their values mean nothing.",
 )  # fmt: skip
 
 AU = ColumnGroup("action units", "Facial Action Coding System; null where no method here can see the unit.")
