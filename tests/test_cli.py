@@ -42,7 +42,8 @@ def dataset(toys: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "run", "ingest", "annotate", "info", "query", "columns", "models", "report", "view", "doctor"]
+    "command",
+    ["", "run", "ingest", "annotate", "info", "query", "columns", "models", "report", "view", "doctor", "stability"],
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(*command.split(), "--help") == 0

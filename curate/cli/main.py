@@ -10,7 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from curate import __version__
-from curate.cli import inspect_commands, model_commands, pipeline_commands, view_commands
+from curate.cli import (
+    inspect_commands,
+    model_commands,
+    pipeline_commands,
+    stability_commands,
+    trust_commands,
+    view_commands,
+)
 from schemas import FacecurateError
 
 _UsageProblem: type[Exception] = typer.BadParameter.__bases__[0]
@@ -25,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (pipeline_commands, inspect_commands, view_commands):
+for module in (pipeline_commands, inspect_commands, view_commands, stability_commands, trust_commands):
     module.register(app)
 app.add_typer(model_commands.app, name="models")
 
