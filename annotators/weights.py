@@ -112,7 +112,8 @@ class ModelStore:
         if name not in self._checked:
             found, problems = self._find(entry)
             if found is None:
-                raise ModelError(f"model '{name}' is not on this machine", "; ".join(problems), PULL_HINT)
+                hint = PULL_HINT if entry.default else PULL_HINT.replace("models pull", f"models pull {name}")
+                raise ModelError(f"model '{name}' is not on this machine", "; ".join(problems), hint)
             self._checked[name] = found
         return self._checked[name]
 
