@@ -1,0 +1,168 @@
+"""`check` and `fuse`: which labels contradict each other, and what several layers say together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from curate.consistency import Findings
+    from schemas import Column
+
+Existing = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of the dataset.")]
+Layers = Annotated[str, typer.Option("--layers", help="Comma-separated layers; only these speak.")]
+
+FORMS = (".parquet", ".csv", ".json")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command()(check)
+
+
+def check(
+    dataset: Annotated[Path | None, typer.Argument(metavar="DATASET", help="Folder of the dataset.")] = None,
+    rules: Annotated[str, typer.Option("--rules", "-r", help="Comma-separated rules; all if not given.")] = "",
+    top: Annotated[int, typer.Option("--top", "-n", min=0, help="Findings to print, the worst first.")] = 20,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write all findings to a .parquet, .csv or .json file.")
+    ] = None,
+    layer: Annotated[
+        bool, typer.Option("--layer", help="Also write them as a layer, to filter and review by.")
+    ] = False,
+    layers: Layers = "",
+    by: Annotated[
+        str, typer.Option("--by", help="Comma-separated columns whose groups get rates; perceived groups if not given.")
+    ] = "",
+    list_rules: Annotated[
+        bool, typer.Option("--list", help="List the rules and what each rests on; check nothing.")
+    ] = False,
+) -> None:
+    """Find labels that cannot all be right, ranked and in plain words."""
+    from curate.consistency import check as find
+    from curate.consistency.check import choose
+    from curate.store import Dataset
+    from schemas import UsageError
+
+    chosen = _names(rules)
+    if list_rules:
+        _list_rules(chosen)
+        return
+    if dataset is None:
+        raise UsageError("which dataset?", fix="Give its folder, or --list to see the rules")
+    choose(chosen)
+    if output is not None:
+        _check_output(output)
+    ds = Dataset.open(dataset)
+    groups = [_column(name) for name in _names(by) or ()]
+    findings = find(ds, chosen, groups or None, _names(layers))
+    _show(findings, top)
+    if output is not None:
+        _write(findings, output)
+        typer.echo(f"{findings.table.num_rows} findings -> {output}")
+    if layer:
+        from curate.consistency.layer import write_layer
+
+        typer.echo(f"Layer: {write_layer(ds, findings).name}")
+
+
+def _names(text: str) -> list[str] | None:
+    return [name.strip() for name in text.split(",") if name.strip()] or None
+
+
+def _column(name: str) -> Column:
+    from schemas import Kind, UsageError, column
+
+    found = column(name)
+    if found.kind not in (Kind.LABEL, Kind.ID):
+        raise UsageError(f"cannot group by {name}", "it is not a label", "Give a column of labels")
+    return found
+
+
+def _list_rules(chosen: list[str] | None) -> None:
+    from curate.cli.tables import show_rows
+    from curate.consistency.check import choose
+
+    rows = [(r.name, r.severity, ", ".join(c.name for c in r.reads), r.source) for r in choose(chosen)]
+    show_rows(("rule", "severity", "reads", "rests on"), rows)
+
+
+def _show(findings: Findings, top: int) -> None:
+    from curate.cli.tables import show_rows
+
+    share = findings.contradicted / findings.faces if findings.faces else 0.0
+    checked = sum(not c.missing for c in findings.rules)
+    typer.echo(
+        f"{findings.faces} faces, {checked} of {len(findings.rules)} rules checked: {findings.table.num_rows} findings "
+        f"on {findings.contradicted} faces ({share:.1%})"
+    )
+    rows = [[r["rank"], r["name"], r["rule"], r["sentence"]] for r in findings.table.slice(0, top).to_pylist()]
+    show_rows(("rank", "picture", "rule", "finding"), rows)
+    show_rows(
+        ("rule", "checked", "found", "share"),
+        [
+            (c.rule.name, c.checked, c.found, f"{c.found / c.checked:.2%}")
+            for c in sorted(findings.rules, key=lambda c: -c.found)
+            if c.found
+        ],
+    )
+    show_rows(
+        ("group of", "label", "faces", "with a finding", "share", "95 % interval"),
+        [
+            (g.column, g.group, g.n, g.found, f"{g.found / g.n:.1%}", f"{g.low:.1%} - {g.high:.1%}")
+            for g in findings.groups
+        ],
+    )
+    for line in _unbroken(findings):
+        typer.echo(line)
+
+
+def _unbroken(findings: Findings) -> Iterator[str]:
+    """Rules without a finding, and those that could not be checked with the columns they lack."""
+    kept = [c.rule.name for c in findings.rules if c.checked and not c.found]
+    if kept:
+        yield f"no finding: {', '.join(kept)}"
+    idle = [c.rule.name for c in findings.rules if not c.checked and not c.missing]
+    if idle:
+        yield f"not checked, for no face has all of the columns: {', '.join(idle)}"
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for count in findings.rules:
+        if count.missing:
+            lacking.setdefault(count.missing, []).append(count.rule.name)
+    for columns, rules in lacking.items():
+        yield f"not checked, for want of {', '.join(columns)}: {', '.join(rules)}"
+
+
+def _check_output(output: Path) -> None:
+    from schemas import UsageError
+
+    if output.suffix not in FORMS:
+        raise UsageError(f"output {output}", f"the name must end in {', '.join(FORMS)}")
+    if not output.parent.is_dir():
+        raise UsageError(f"output {output}", f"there is no folder {output.parent}")
+
+
+def _write(findings: Findings, output: Path) -> None:
+    import json
+
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    if output.suffix == ".json":
+        data = {
+            "faces": findings.faces,
+            "findings": findings.table.to_pylist(),
+            "rules": [
+                {"rule": c.rule.name, "checked": c.checked, "found": c.found, "missing": list(c.missing)}
+                for c in findings.rules
+            ],
+            "groups": [vars(g) for g in findings.groups],
+        }
+        output.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    elif output.suffix == ".csv":
+        pyarrow.csv.write_csv(findings.table, output)
+    else:
+        pyarrow.parquet.write_table(findings.table, output)
