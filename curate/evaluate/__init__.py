@@ -1,0 +1,1 @@
+"""Scores labels against truth."""
