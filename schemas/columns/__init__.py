@@ -1,5 +1,5 @@
 """All declared columns, a module per table. Import names from here."""
 
-from schemas.columns import faces, images, labels, sources
+from schemas.columns import faces, hashes, images, labels, sources
 
-__all__ = ["faces", "images", "labels", "sources"]
+__all__ = ["faces", "hashes", "images", "labels", "sources"]

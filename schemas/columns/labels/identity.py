@@ -17,7 +17,7 @@ IDENTITY_ID = IDENTITY.add(
 )
 IDENTITY_CONFIDENCE = IDENTITY.add(
     "identity_confidence", F32, Kind.NUMBER,
-    "How clear the decisions about this face were: .5 at the threshold, 1 from .2 of cosine away; not a probability.",
+    "How clear the decisions were: .5 at the threshold, 1 from .1 of cosine away, 0 where none was made.",
     unit="0-1", low=0, high=1,
 )  # fmt: skip
 IDENTITY_SIZE = IDENTITY.add("identity_size", pa.int32(), Kind.NUMBER, "Faces taken for this person.", low=1)

@@ -1,0 +1,65 @@
+"""Which faces may be children's: those are never merged or thinned out by machine.
+
+Embeddings tell small children badly apart: at a cosine of .40, 35 % of pairs of two children below 3 pass for
+one person, against .03-.25 % of adults (benchmarks/identity.py).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from schemas.columns import labels
+from schemas.columns.labels.demographics import AGE_PROB
+
+CHILD_CHANCE = 0.10
+"""Least chance of being under 13 that counts as a child; measured in benchmarks/identity.py."""
+UNDER_13 = {"0-2": 1.0, "3-9": 1.0, "10-19": 0.3}
+"""Share of each FairFace age bin that is under 13, ages taken as evenly spread within a bin."""
+YOUNG_GROUPS = ("0-2", "3-9")
+
+
+class Age(IntEnum):
+    """What the age labels say about merging a face by machine."""
+
+    ADULT = 0
+    CHILD = 1
+    UNKNOWN = 2
+
+
+def columns(known: list[str]) -> list[str]:
+    """The columns that `ages` reads, of those at hand."""
+    wanted = [f"{AGE_PROB.name}.{group}" for group in UNDER_13] if AGE_PROB.name in known else []
+    return wanted + [labels.AGE_GROUP.name for _ in range(labels.AGE_GROUP.name in known)]
+
+
+def ages(table: pa.Table, chance: float = CHILD_CHANCE) -> NDArray[np.int8]:
+    """`Age` of every row.
+
+    A face is a child's where the chance of being under 13 reaches the limit, or where its age group (a
+    person's word, where people gave one) is one of the two youngest; unknown where neither is given.
+
+    Args:
+        table: Rows with `columns`.
+        chance: The limit.
+
+    Returns:
+        Shape (rows,), values of `Age`.
+    """
+    found = np.full(table.num_rows, Age.UNKNOWN, np.int8)
+    names = [f"{AGE_PROB.name}.{group}" for group in UNDER_13]
+    if all(name in table.column_names for name in names):
+        parts = [table.column(name).to_numpy().astype(np.float64) for name in names]
+        under = sum(share * part for share, part in zip(UNDER_13.values(), parts, strict=True))
+        found[under >= chance] = Age.CHILD
+        found[under < chance] = Age.ADULT
+    if labels.AGE_GROUP.name in table.column_names:
+        groups = table.column(labels.AGE_GROUP.name)
+        young = pc.fill_null(pc.is_in(groups, value_set=pa.array(YOUNG_GROUPS)), False).to_numpy()
+        found[(found == Age.UNKNOWN) & groups.is_valid().to_numpy()] = Age.ADULT
+        found[young] = Age.CHILD
+    return found
