@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from annotators.registry import annotator, annotator_names, detector, detector_n
 from annotators.weights import ModelStore
 from schemas import Column, ModelError, Status, UsageError, check, labels_of
 from schemas.columns import faces, labels
+from tests.tiny_adapters import SETTINGS
 
 Pictures = Mapping[str, NDArray[np.uint8]]
 STATUSES = {s.value for s in Status}
@@ -91,14 +93,14 @@ def detected(models: ModelStore, pictures: Pictures) -> pa.Table:
 class Bench:
     """Annotators, each set up once and given the columns that others wrote before it, and no more."""
 
-    def __init__(self, models: ModelStore, pictures: Pictures, detected: pa.Table) -> None:
-        self._models, self._pictures, self._detected = models, pictures, detected
+    def __init__(self, models: ModelStore, pictures: Pictures, detected: pa.Table, folder: Path) -> None:
+        self._models, self._pictures, self._detected, self._folder = models, pictures, detected, folder
         self._ready: dict[str, tuple[Annotator, FaceBatch, pa.RecordBatch]] = {}
 
     def __getitem__(self, name: str) -> tuple[Annotator, FaceBatch, pa.RecordBatch]:
         """The annotator, a batch for it, and what it made of the batch."""
         if name not in self._ready:
-            labeller = annotator(name)()
+            labeller = annotator(name)(self._tiny(name))
             try:
                 labeller.setup(self._models)
             except (ModelError, UsageError) as error:
@@ -109,6 +111,11 @@ class Bench:
             batch = FaceBatch(pa.table({c.name: self._column(c) for c in columns}), self._pictures)
             self._ready[name] = (labeller, batch, labeller.annotate(batch))
         return self._ready[name]
+
+    def _tiny(self, name: str) -> Config | None:
+        """Settings with weights made here, for those whose own are fetched by name or brought by the user."""
+        made = SETTINGS.get(name)
+        return annotator(name).config_type(**made(self._folder)) if made else None
 
     def _column(self, column: Column) -> pa.ChunkedArray:
         if column.name in self._detected.column_names:
@@ -124,8 +131,10 @@ PROVIDER = {
 
 
 @pytest.fixture(scope="session")
-def bench(models: ModelStore, pictures: Pictures, detected: pa.Table) -> Bench:
-    return Bench(models, pictures, detected)
+def bench(
+    models: ModelStore, pictures: Pictures, detected: pa.Table, tmp_path_factory: pytest.TempPathFactory
+) -> Bench:
+    return Bench(models, pictures, detected, tmp_path_factory.mktemp("weights"))
 
 
 def slices(batch: FaceBatch, size: int) -> Iterator[FaceBatch]:
