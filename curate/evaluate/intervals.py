@@ -47,8 +47,8 @@ class Estimate:
         low: Lower end; NaN where no interval can be given.
         high: Upper end.
         n: Cases.
-        method: `percentile`, `bca`, `wilson` or `max-t` (of a gap); `constant` where all resamples agree, so that low and
-            high are the value; without an interval `single` for one unit alone, and `undefined` where the figure is
+        method: `percentile`, `bca`, `wilson` or `max-t` (of a gap); `constant` where all resamples agree, so that low
+            and high are the value; without an interval `single` for one unit alone, and `undefined` where the figure is
             NaN, or most resamples of it.
         draws: The figure in each resample, (rounds,), where there were any; takes no part in comparisons.
     """

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from curate.evaluate.metrics.counting import Floats, Indices, numbered, sums
+from curate.evaluate.metrics.counting import Floats, Indices, numbered
 
 CELLS = 1_000_000
 """Counts drawn at once."""
@@ -45,19 +45,20 @@ class Units:
             self._of, self.count = numbered(clusters)
         first = np.arange(n) if self._of is None else np.unique(self._of, return_index=True)[1]
         if strata is None:
-            self._strata: list[Indices] = [np.arange(self.count)]
+            self._strata: list[tuple[Indices | slice, int]] = [(slice(None), self.count)]
         else:
             index, size = numbered(np.asarray(strata)[first])
-            self._strata = [np.flatnonzero(index == s) for s in range(size)]
+            self._strata = [(np.flatnonzero(index == s), int((index == s).sum())) for s in range(size)]
         self._n = n
 
     def draw(self, rounds: int, seed: int | Sequence[int]) -> Iterator[Floats]:
         """Counts of the cases, (some rounds, n) at a time, `rounds` rows in all."""
         rng = np.random.default_rng(seed)
         for count in chunks(rounds, self._n):
-            drawn = np.zeros((count, self.count))
-            for members in self._strata:
-                drawn[:, members] = _with_replacement(rng, count, len(members))
+            drawn = np.empty((count, self.count))
+            for row in drawn:
+                for members, size in self._strata:
+                    row[members] = np.bincount(rng.integers(0, size, size, dtype=np.int32), minlength=size)
             yield drawn if self._of is None else drawn[:, self._of]
 
     def without(self, blocks: int) -> Iterator[Floats]:
@@ -76,11 +77,6 @@ def chunks(rounds: int, n: int) -> Iterator[int]:
     size = max(1, CELLS // max(n, 1))
     for start in range(0, rounds, size):
         yield min(size, rounds - start)
-
-
-def _with_replacement(rng: np.random.Generator, rounds: int, n: int) -> Floats:
-    drawn = rng.integers(0, n, (rounds, n))
-    return sums(drawn, n, np.ones(drawn.shape))
 
 
 def distinct(arrays: Sequence[NDArray[Any]]) -> tuple[Indices, NDArray[np.intp]] | None:
