@@ -7,6 +7,7 @@ another architecture.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -115,7 +116,7 @@ class TorchModel:
         """Outputs for a batch of pictures, shape (n, 3, height, width)."""
         torch = torch_of(EXTRA)
         with one_thread(torch):
-            outputs = self._network(self._tensors, torch.from_numpy(np.ascontiguousarray(pictures, np.float32)))
+            outputs = self._network(self._tensors, _own(torch.from_numpy(np.asarray(pictures, np.float32))))
         return [np.asarray(o.numpy(), np.float32) for o in outputs]
 
 
@@ -144,7 +145,12 @@ def read_tensors(path: Path) -> dict[str, Any]:
     if not isinstance(found, Mapping) or not any(isinstance(v, torch.Tensor) for v in found.values()):
         raise ModelError(f"{path.name} cannot be loaded", "it holds no tensors by name")
     tensors = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
-    return {k.removeprefix(PREFIX): v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    return {k.removeprefix(PREFIX): _own(v.float() if v.is_floating_point() else v) for k, v in tensors.items()}
+
+
+def _own(tensor: Any) -> Any:
+    """The tensor in memory that torch lays out itself: where a mapped file or an array begins could change the last bit."""
+    return tensor.contiguous().clone()
 
 
 def _safetensors(path: Path) -> Any:
@@ -161,7 +167,8 @@ def _safetensors(path: Path) -> Any:
 
 def _torch_file(torch: Any, path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise ModelError(
             f"{path.name} is refused",

@@ -219,5 +219,9 @@ SETTINGS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
     "clip": _clip,
     "clip_celeba": _clip,
     "clip_emonet": _clip,
+    "clip_prompts": lambda folder: {
+        **_clip(folder),
+        "prompts": "hat: a person with a hat; none: a person without a hat",
+    },
 }
 """Annotator -> the settings that give it tiny weights, made in a folder."""
