@@ -211,6 +211,11 @@ class Annotator(ABC):
         return cls.weights
 
     @classmethod
+    def notices(cls, config: Config) -> tuple[str, ...]:
+        """What a user should know before it runs with these settings, such as that pictures leave the machine."""
+        return ()
+
+    @classmethod
     def needs(cls) -> tuple[Column, ...]:
         """All columns it reads: its own and its crops'."""
         wanted = dict.fromkeys(cls.requires)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from annotators.adapters.torch_runtime import DEVICES
+from annotators.adapters.torch_runtime import DEVICES, PRECISIONS
 from annotators.base import Config
 from annotators.weights import is_path
 from schemas import ModelError, UsageError
@@ -26,8 +26,6 @@ ARCHITECTURES = {
     "clip_vit_l_14_openai": "ViT-L-14-quickgelu",
 }
 """Architecture of each checkpoint of the catalogue; OpenAI's weights need the activation they were trained with."""
-
-PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 @dataclass(frozen=True)

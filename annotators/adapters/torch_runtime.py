@@ -13,6 +13,8 @@ from typing import Any
 from schemas import MissingExtraError, UsageError
 
 DEVICES = ("cpu", "cuda", "mps", "auto")
+PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+"""Short name as open_clip has it -> PyTorch's name."""
 
 _OPERATORS = "nms", "qnms"
 """Operators that torchvision declares in its compiled part and describes when it is imported."""

@@ -36,6 +36,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
             yield f"  {step.annotator} -> labels/{step.layer}, {missing} shards"
         if failed:
             yield f"  {step.annotator} again where it failed, {failed} shards"
+        if missing or failed:
+            yield from (f"    NOTE: {step.annotator} {notice}" for notice in plan.notices(step))
     yield f"  models: {', '.join(plan.weights) or 'none'}"
 
 

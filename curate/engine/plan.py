@@ -40,6 +40,11 @@ class Plan:
                 wanted.update(dict.fromkeys(_weights(step)))
         return tuple(wanted)
 
+    def notices(self, step: Step) -> tuple[str, ...]:
+        """What the user should know before a step runs."""
+        cls = annotator(step.annotator)
+        return cls.notices(rebuild(cls.config_type, step.config))
+
 
 def make_plan(
     ds: Dataset,

@@ -1,0 +1,417 @@
+"""Captions by a model at an endpoint: asked, checked against the labels, retried, failed and withheld."""
+
+from __future__ import annotations
+
+import base64
+import io
+import pickle
+import socket
+import threading
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from annotators.adapters.vlm import CaptionVlm, VlmConfig
+from annotators.adapters.vlm_checks import check_answer
+from annotators.adapters.vlm_endpoint import Endpoint, is_loopback
+from annotators.adapters.vlm_questions import questionnaire
+from annotators.base import FaceBatch
+from annotators.weights import ModelStore
+from schemas import UsageError, check, labels_of
+from schemas.columns import labels
+from tests.caption_samples import ADULT, UNKNOWN, ages, answer, batch_of, scores
+from tests.chat_server import Chat, Reply, chat_server
+
+pytest.importorskip("httpx")
+pytest.importorskip("jsonschema")
+
+GOOD = answer(gender="Female", expression="sadness", mouth="closed", glasses="absent")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annotators.adapters.vlm_endpoint.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("annotators.adapters.vlm_endpoint.LONGEST_PAUSE", 0.05)
+
+
+def run(chat: Chat, batch: FaceBatch, **settings: Any) -> list[dict[str, Any]]:
+    runner = CaptionVlm(VlmConfig(base_url=chat.url, model="tiny-vlm", **{"timeout": 5.0, "attempts": 3, **settings}))
+    runner.setup(ModelStore(entries=()))
+    result = runner.annotate(batch)
+    assert result.schema.equals(runner.schema())
+    for column in runner.provides:
+        check(column, result.column(column.name), labels_of)
+    rows: list[dict[str, Any]] = result.to_pylist()
+    for row in rows:
+        if row[labels.STATUS.name] != "ok":
+            assert row[labels.ERROR.name]
+            assert all(row[c.name] is None for c in runner.provides)
+    return rows
+
+
+def one(replies: list[Reply], person: Any = None, **settings: Any) -> tuple[dict[str, Any], Chat]:
+    with chat_server(replies) as chat:
+        return run(chat, batch_of([person or ADULT]), **settings)[0], chat
+
+
+def test_a_good_answer_is_taken() -> None:
+    row, chat = one([Reply(GOOD)])
+    assert row[labels.STATUS.name] == "ok"
+    assert row[labels.CAPTION.name] == "A woman in her thirties looks at the camera with closed lips."
+    assert row[labels.CAPTION_FACTS.name] == sorted(
+        [
+            "celeba_attributes_score.Eyeglasses=absent",
+            "looks_at_camera=true",
+            "mouth_state=closed",
+            "perceived_age=adult",
+            "perceived_emotion=sadness",
+            "perceived_gender=Female",
+        ]
+    )
+    assert row[labels.CAPTION_UNVERIFIED.name] == ["celeba_attributes_score.Eyeglasses=absent"]
+    assert row[labels.CAPTION_MODEL.name] == "tiny-vlm"
+    assert row[labels.CAPTION_REJECTIONS.name] == []
+    assert chat.paths == ["/v1/chat/completions"]
+    assert len(chat.requests) == 1
+
+
+def test_the_request_holds_the_crop_without_metadata_and_the_schema() -> None:
+    from PIL import Image
+
+    _, chat = one([Reply(GOOD)], size=200)
+    request = chat.requests[0]
+    assert request["temperature"] == 0
+    assert request["model"] == "tiny-vlm"
+    text, picture = request["messages"][0]["content"]
+    assert '"expression": facial expression: anger, disgust' in text["text"]
+    url = picture["image_url"]["url"]
+    assert url.startswith("data:image/jpeg;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as sent:
+        assert sent.size == (200, 200)
+        assert not sent.getexif()
+        assert "exif" not in sent.info
+    form = request["response_format"]["json_schema"]
+    assert form["strict"] is True
+    assert form["schema"]["properties"]["gender"] == {"type": ["string", "null"], "enum": ["Female", "Male", None]}
+    assert form["schema"]["required"] == ["caption", *questionnaire().facts]
+    assert form["schema"]["additionalProperties"] is False
+
+
+def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sesame-17")
+    row, chat = one([Reply(status=401, body="bad key sesame-17")], key_variable="MY_KEY")
+    assert chat.headers[0]["Authorization"] == "Bearer sesame-17"
+    assert "sesame-17" not in row[labels.ERROR.name]
+    assert "***" in row[labels.ERROR.name]
+    monkeypatch.delenv("MY_KEY")
+    _, chat = one([Reply(GOOD)], key_variable="MY_KEY")
+    assert "Authorization" not in chat.headers[0]
+
+
+@pytest.mark.parametrize(("structured", "form"), [("json_object", {"type": "json_object"}), ("none", None)])
+def test_servers_that_know_no_schema(structured: str, form: object) -> None:
+    _, chat = one([Reply(f"Sure!\n```json\n{GOOD}\n```")], structured=structured)
+    assert chat.requests[0].get("response_format") == form
+
+
+def test_a_contradiction_is_given_back_and_corrected() -> None:
+    wrong = answer("A smiling man with glasses.", gender="Male", smile="active", glasses="present")
+    row, chat = one([Reply(wrong), Reply(GOOD)])
+    assert row[labels.STATUS.name] == "ok"
+    (rejection,) = row[labels.CAPTION_REJECTIONS.name]
+    assert "perceived_gender=Male is denied: perceived_gender says Female with confidence" in rejection
+    assert "au_score.AU12=active is denied: AU12 (lip corner puller) scores 0.02" in rejection
+    first, said, correction = chat.requests[1]["messages"]
+    assert first["content"][1]["type"] == "image_url"
+    assert said == {"role": "assistant", "content": wrong}
+    assert rejection in correction["content"]
+
+
+def test_a_model_that_insists_leaves_the_face_without_a_caption() -> None:
+    row, chat = one([Reply(answer("She smiles."))], max_retries=2)
+    assert row[labels.STATUS.name] == "not_applicable"
+    assert row[labels.ERROR.name].startswith("3 answers not accepted, the last because au_score.AU12=active is denied")
+    assert len(chat.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("I cannot help with that.", "no JSON object in 'I cannot help with that.'"),
+        ('{"caption": "A woman', "broken JSON"),
+        ('{"caption": "A woman."}', "is a required property"),
+        (answer(mouth="agape"), "mouth: 'agape' is not one of"),
+        (answer(caption=" "), "the caption must have 1 to 600 characters"),
+        (answer(shoe_size="44"), "Additional properties"),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_asked_again_and_fails_at_last(text: str, why: str) -> None:
+    row, _ = one([Reply(text), Reply(GOOD)])
+    assert row[labels.STATUS.name] == "ok"
+    assert why in row[labels.CAPTION_REJECTIONS.name][0]
+    row, _ = one([Reply(text)], max_retries=1)
+    assert row[labels.STATUS.name] == "failed"
+    assert why in row[labels.ERROR.name]
+
+
+def test_a_busy_endpoint_is_asked_again() -> None:
+    row, chat = one([Reply(status=429, headers={"Retry-After": "0.02"}), Reply(status=500), Reply(GOOD)])
+    assert row[labels.STATUS.name] == "ok"
+    assert row[labels.CAPTION_REJECTIONS.name] == []
+    assert len(chat.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (Reply(status=503, body="loading"), "answered 503: loading"),
+        (Reply(status=400, body="unknown field"), "answered 400: unknown field (if it does not know response_format"),
+        (Reply(status=302, headers={"Location": "http://192.0.2.1/"}), "answered 302"),
+        (Reply(body="<html>"), "no chat completion"),
+        (Reply(body='{"choices": []}'), "no chat completion"),
+        (Reply(body='{"choices": [{"message": {"refusal": "no faces"}}]}'), "the model refused: no faces"),
+        (Reply(body='{"choices": [{"message": {"content": null}}]}'), "the model answered nothing"),
+    ],
+)
+def test_an_endpoint_that_fails_makes_a_failed_row_with_one_line(reply: Reply, why: str) -> None:
+    row, _ = one([reply])
+    assert row[labels.STATUS.name] == "failed"
+    assert why in row[labels.ERROR.name]
+    assert "\n" not in row[labels.ERROR.name]
+
+
+def test_a_slow_endpoint_times_out() -> None:
+    row, chat = one([Reply(GOOD, delay=0.6)], timeout=0.15, attempts=2)
+    assert row[labels.STATUS.name] == "failed"
+    assert "cannot be reached (timed out)" in row[labels.ERROR.name]
+    assert len(chat.requests) == 2
+
+
+def test_a_dead_endpoint_is_not_asked_for_every_face() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    rows = run(Chat(f"http://127.0.0.1:{port}/v1"), batch_of([ADULT] * 40), concurrency=1, attempts=2)
+    assert {row[labels.STATUS.name] for row in rows} == {"failed"}
+    assert len({row[labels.ERROR.name] for row in rows}) == 1
+    assert "cannot be reached" in rows[0][labels.ERROR.name]
+
+
+def test_a_refused_key_is_not_tried_for_every_face() -> None:
+    with chat_server([Reply(status=403, body="no")]) as chat:
+        rows = run(chat, batch_of([ADULT] * 20), concurrency=1)
+    assert {row[labels.STATUS.name] for row in rows} == {"failed"}
+    assert len(chat.requests) == 1
+
+
+def test_faces_are_asked_side_by_side_and_rows_keep_their_order() -> None:
+    meeting = threading.Barrier(3, timeout=10)
+
+    class Meeting(Endpoint):
+        def answer(self, turns: Any, picture: Any) -> str:
+            meeting.wait()
+            return answer(f"A woman number {int(picture[0, 0].sum())}.")
+
+    batch = batch_of([ADULT] * 3)
+    config = VlmConfig(base_url="http://127.0.0.1:9/v1", model="m", concurrency=3)
+    runner = CaptionVlm(config)
+    runner.setup(ModelStore(entries=()))
+    runner._backend.__class__ = Meeting
+    captions = runner.annotate(batch).column(labels.CAPTION.name).to_pylist()
+    expected = [int(batch.crop(i, runner._crop).pixels[0, 0].sum()) for i in range(3)]
+    assert captions == [f"A woman number {n}." for n in expected]
+
+
+def test_doubtful_faces_are_not_asked_about() -> None:
+    with chat_server([Reply(GOOD)]) as chat:
+        rows = run(chat, batch_of([{**ADULT, labels.FACE_DOUBTFUL: True}, ADULT]))
+    assert [row[labels.STATUS.name] for row in rows] == ["not_applicable", "ok"]
+    assert len(chat.requests) == 1
+
+
+CHILD = {**ADULT, labels.AGE_PROB: ages(a3_9=0.2, a20_29=0.8)}
+
+
+def remote(monkeypatch: pytest.MonkeyPatch, chat: Chat) -> None:
+    """Let the server of the test count as one elsewhere."""
+    monkeypatch.setattr("annotators.adapters.vlm.is_loopback", lambda _: False)
+
+
+NOTICE = "sends crops of faces to api.example.org, and labels that an answer contradicts; none of possible minors"
+
+
+def test_pictures_leave_the_machine_only_if_that_is_allowed() -> None:
+    with pytest.raises(UsageError, match=r"to api\.example\.org, which is not this machine.*send_pictures=true"):
+        VlmConfig(base_url="https://api.example.org/v1", model="m")
+    config = VlmConfig(base_url="https://api.example.org/v1", model="m", send_pictures=True)
+    assert CaptionVlm.notices(config) == (NOTICE,)
+    plain = VlmConfig(base_url="http://10.0.0.7/v1", model="m", send_pictures=True)
+    assert "10.0.0.7, unencrypted" in CaptionVlm.notices(plain)[0]
+    assert CaptionVlm.notices(VlmConfig(base_url="http://localhost:1/v1", model="m")) == ()
+
+
+def test_minors_are_never_sent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with chat_server([Reply(GOOD)]) as chat:
+        remote(monkeypatch, chat)
+        people = [ADULT, CHILD, {**ADULT, labels.AGE_PROB: None}]
+        rows = run(chat, batch_of(people), send_pictures=True)
+        assert [row[labels.STATUS.name] for row in rows] == ["ok", "not_applicable", "not_applicable"]
+        assert "may be a minor's" in rows[1][labels.ERROR.name]
+        assert len(chat.requests) == 1
+        beside = [(20.0, 20.0, 60.0, 70.0), (90.0, 20.0, 50.0, 60.0), (330.0, 20.0, 50.0, 60.0)]
+        rows = run(chat, batch_of([ADULT, CHILD, ADULT], beside, "together"), send_pictures=True)
+        assert [row[labels.STATUS.name] for row in rows] == ["not_applicable", "not_applicable", "ok"]
+        assert "another face in the crop" in rows[0][labels.ERROR.name]
+
+
+def test_on_this_machine_minors_are_captioned() -> None:
+    row, _ = one([Reply(answer("A child."))], {**UNKNOWN, labels.AGE_PROB: ages(a3_9=1.0)})
+    assert row[labels.STATUS.name] == "ok"
+    assert row[labels.CAPTION_FACTS.name] == ["perceived_age=child"]
+    assert row[labels.CAPTION_UNVERIFIED.name] == []
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://localhost:8000/v1", True),
+        ("http://127.8.0.1/v1", True),
+        ("http://[::1]:80/v1", True),
+        ("http://10.0.0.1/v1", False),
+        ("https://localhost.example.org/v1", False),
+    ],
+)
+def test_loopback(url: str, here: bool) -> None:
+    assert is_loopback(url) is here
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"folder": "a", "base_url": "http://localhost/v1", "model": "m"}, "both are given"),
+        ({"base_url": "http://localhost/v1"}, "needs the model's name"),
+        ({"base_url": "ftp://localhost", "model": "m"}, "Give an address such as"),
+        ({"base_url": "http://me:pw@localhost/v1", "model": "m"}, "environment variable"),
+        ({"structured": "xml"}, "structured=xml"),
+        ({"concurrency": 0}, "concurrency=0"),
+        ({"timeout": 0.0}, "timeout=0"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        VlmConfig(**settings)
+
+
+def test_a_model_must_be_chosen() -> None:
+    with pytest.raises(UsageError, match="caption_vlm needs a model"):
+        CaptionVlm.weights_of(VlmConfig())
+    config = VlmConfig(base_url="http://localhost/v1", model="m")
+    assert CaptionVlm.weights_of(config) == ()
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+def judged(text: str, person: Any, **known: str) -> tuple[list[str], list[str]]:
+    asked = questionnaire()
+    done = check_answer(asked.read(answer(text, **known)), person, asked)
+    return done.reasons, done.unverified
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "change", "why"),
+    [
+        ("A person.", {"age": "70+"}, {}, "perceived_age_group says 30-39"),
+        (
+            "A person.",
+            {"age": "70+"},
+            {labels.AGE_PROB: ages(a30_39=0.5, a40_49=0.5)},
+            "chance of 70+ or a group beside",
+        ),
+        ("A person.", {"age": "40-49"}, {}, ""),
+        ("A child.", {}, {}, "perceived_age=child is denied"),
+        ("A person.", {"mouth": "open"}, {}, "mouth_state says closed"),
+        ("A person.", {"mouth": "parted"}, {}, ""),
+        ("A person with closed eyes.", {}, {}, "eyes_state says open"),
+        ("A person looking away.", {}, {}, "looks_at_camera says true"),
+        ("A person.", {"head_turn": "image_left"}, {}, "pose_yaw says frontal"),
+        ("A person.", {"head_turn": "image_left"}, {labels.YAW: 12.0}, "pose_yaw is 12 degrees"),
+        ("A person.", {"head_nod": "up"}, {}, "pose_pitch is 1 degrees"),
+        ("A person.", {"head_tilt": "image_right"}, {labels.ROLL: -30.0}, "pose_roll says image_left"),
+        ("A blurry face.", {}, {}, "sharpness is 0.90"),
+        ("A black-and-white photo of a person.", {}, {}, "colour could be measured"),
+        (
+            "A person.",
+            {"colour": "colour_image"},
+            {labels.SKIN_LIGHTING: "grey_image"},
+            "skin_lighting says grey_image",
+        ),
+        ("A cheerful person.", {}, {}, "perceived_emotion says sadness"),
+        ("A person.", {"smile": "active"}, {labels.AU_SCORE: scores(labels.AU_SCORE, AU12=0.25)}, "happiness has a"),
+        ("A person who is not smiling.", {}, {}, ""),
+        ("A man.", {}, {labels.GENDER: None}, ""),
+        ("A man and a woman.", {}, {labels.GENDER: None}, "contradicts itself about gender"),
+        ("A woman with closed lips.", {"mouth": "open"}, {labels.MOUTH_STATE: None}, "contradicts itself about mouth"),
+        ("A beautiful woman.", {}, {}, "speaks of attractiveness ('beautiful')"),
+        ("A white woman.", {}, {}, "speaks of ethnicity or origin ('white woman')"),
+        ("A famous woman.", {}, {}, "speaks of identity"),
+        ("A woman in a white shirt.", {}, {}, ""),
+    ],
+)
+def test_answers_are_checked_against_the_labels(
+    text: str, known: dict[str, str], change: dict[Any, Any], why: str
+) -> None:
+    reasons, _ = judged(text, {**ADULT, **change}, **known)
+    if why:
+        assert any(why in reason for reason in reasons), reasons
+    else:
+        assert reasons == []
+
+
+def test_nothing_known_denies_and_confirms_nothing() -> None:
+    reasons, unverified = judged("A smiling man with glasses and a hat.", UNKNOWN, mouth="open")
+    assert reasons == []
+    assert unverified == sorted(
+        [
+            "au_score.AU12=active",
+            "celeba_attributes_score.Eyeglasses=present",
+            "celeba_attributes_score.Wearing_Hat=present",
+            "mouth_state=open",
+            "perceived_age=adult",
+            "perceived_gender=Male",
+        ]
+    )
+
+
+def test_a_negation_is_confirmed_by_what_denies_its_opposite() -> None:
+    assert judged("A person.", ADULT, smile="inactive", blurred="sharp", colour="colour_image")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("She isn't smiling.", {("gender", "Female"), ("smile", "inactive")}),
+        ("He smiles, without glasses.", {("gender", "Male"), ("smile", "active"), ("glasses", "absent")}),
+        ("A person with no hat and a wide grin.", {("hat", "absent"), ("smile", "active")}),
+        ("A person without a beard.", {("clean_shaven", "present")}),
+        ("A bearded person.", {("clean_shaven", "absent")}),
+        ("The eyes are closed.", {("eyes", "closed")}),
+        ("A human behind a manual.", set()),
+        ("Not sad.", set()),
+    ],
+)
+def test_words_are_read(text: str, said: set[tuple[str, str]]) -> None:
+    assert set(questionnaire().spoken(text)) == said
+
+
+def test_every_question_has_words_in_the_prompt_and_the_schema() -> None:
+    asked = questionnaire()
+    assert all(f'"{key}"' in asked.prompt() for key in asked.facts)
+    assert set(asked.schema()["properties"]) == {"caption", *asked.facts}
+
+
+def test_no_faces_no_requests() -> None:
+    with chat_server([Reply(GOOD)]) as chat:
+        empty = batch_of([ADULT])
+        assert run(chat, FaceBatch(empty.table.slice(0, 0), {})) == []
+        assert chat.requests == []
+    assert pa.types.is_string(labels.CAPTION.type)
