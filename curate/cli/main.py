@@ -11,6 +11,8 @@ import typer
 
 from curate import __version__
 from curate.cli import (
+    evaluate_commands,
+    identity_commands,
     inspect_commands,
     model_commands,
     pipeline_commands,
@@ -32,7 +34,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (pipeline_commands, inspect_commands, view_commands, stability_commands, trust_commands):
+for module in (
+    pipeline_commands,
+    inspect_commands,
+    view_commands,
+    stability_commands,
+    trust_commands,
+    identity_commands,
+):
     module.register(app)
 app.add_typer(model_commands.app, name="models")
 

@@ -108,4 +108,4 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     """
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    return (float(centre - half) if share > 0 else 0.0), (float(centre + half) if share < 1 else 1.0)

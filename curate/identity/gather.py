@@ -16,6 +16,7 @@ from curate.identity import children
 from curate.identity.graph import Ints
 from curate.identity.similar import Floats
 from curate.store import Dataset
+from curate.store.view import FaceView
 from schemas import Column, UsageError
 from schemas.columns import faces, images, labels
 
@@ -58,6 +59,7 @@ def gather(
     others: Sequence[str | Column] = (),
     *,
     embeddings: bool = True,
+    layers: Sequence[str] | None = None,
     child_chance: float = children.CHILD_CHANCE,
     assume_adults: bool = False,
 ) -> Faces:
@@ -67,20 +69,21 @@ def gather(
         ds: The dataset.
         others: Further columns of the resolved view.
         embeddings: Read the embeddings, if any layer has them.
+        layers: Only these layers speak; all by default.
         child_chance: See `children.ages`.
         assume_adults: The user's word that no face is a child's.
 
     Raises:
         UnknownNameError: for a column that is not here.
     """
-    known = ds.columns()
+    known = FaceView(ds, layers).columns()
     wanted = [labels.EMBEDDING.name] if embeddings and labels.EMBEDDING.name in known else []
     aged = [] if assume_adults else children.columns(known)
     extra = [c.name if isinstance(c, Column) else c for c in others]
     names = list(dict.fromkeys([faces.FACE_ID.name, faces.IMAGE_ID.name, *wanted, *aged, *extra]))
     kept: list[pa.Table] = []
     vectors, present, age = [], [], []
-    for table in ds.iter_faces(names):
+    for table in ds.iter_faces(names, layers=layers):
         vector, ok = unfold(table.column(wanted[0])) if wanted else missing(table.num_rows)
         vectors.append(vector)
         present.append(ok)

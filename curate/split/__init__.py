@@ -1,0 +1,1 @@
+"""Train, validation and test parts that share no person and no photo, with a certificate that can be checked."""
