@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LEVEL = 0.95
-"""Confidence level of all intervals."""
+from curate.evaluate import intervals
+from curate.evaluate.intervals import Estimate, proportion, resampled
+from curate.evaluate.metrics import classification, probabilistic, regression
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured figure with its 95 % interval and the number of cases behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __format__(self, spec: str) -> str:
-        digits = spec or ".3f"
-        dash = " to " if self.low < 0 else "-"
-        return f"{self.value:{digits}} ({self.low:{digits}}{dash}{self.high:{digits}})"
-
-
-def proportion(hits: ArrayLike) -> Estimate:
-    """Share of true values with Wilson's score interval.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-
-    Args:
-        hits: Booleans, shape (n,); NaN of all four numbers where n is 0.
-    """
-    from scipy.stats import binomtest
-
-    array = np.asarray(hits, bool)
-    if not len(array):
-        return Estimate(float("nan"), float("nan"), float("nan"), 0)
-    result = binomtest(int(array.sum()), len(array)).proportion_ci(LEVEL, method="wilson")
-    return Estimate(float(array.mean()), float(result.low), float(result.high), len(array))
+__all__ = ["Estimate", "auc", "bootstrap", "concordance", "groups", "macro_f1", "mean", "proportion", "table"]
 
 
 def bootstrap(statistic: Callable[..., float], *samples: ArrayLike, rounds: int = 1000, seed: int = 0) -> Estimate:
-    """A statistic of paired samples with its percentile bootstrap interval.
-
-    B. Efron, "Bootstrap methods: another look at the jackknife", 1979. Cases are drawn with replacement,
-    the same cases from every sample.
+    """A statistic of paired samples with its bootstrap interval; see `curate.evaluate.intervals.bootstrap`.
 
     Args:
         statistic: Takes the samples, returns one number.
@@ -57,16 +24,7 @@ def bootstrap(statistic: Callable[..., float], *samples: ArrayLike, rounds: int 
         rounds: Number of resamples.
         seed: Of the resampling.
     """
-    arrays = [np.asarray(s) for s in samples]
-    n = len(arrays[0])
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(rounds):
-        rows = rng.integers(0, n, n)
-        values.append(statistic(*(a[rows] for a in arrays)))
-    tail = (1 - LEVEL) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
-    return Estimate(float(statistic(*arrays)), float(low), float(high), n)
+    return intervals.bootstrap(resampled(statistic), *samples, rounds=rounds, seed=seed)
 
 
 def mean(values: ArrayLike) -> Estimate:
@@ -84,24 +42,13 @@ def auc(truth: ArrayLike, score: ArrayLike, rounds: int = 300) -> Estimate:
         score: Higher means more likely true, shape (n,).
         rounds: Number of resamples.
     """
-    from sklearn.metrics import roc_auc_score
-
-    def area(y: NDArray[Any], s: NDArray[Any]) -> float:
-        return float(roc_auc_score(y, s)) if 0 < y.sum() < len(y) else float("nan")
-
-    return bootstrap(area, np.asarray(truth, bool), np.asarray(score, float), rounds=rounds)
+    y, s = np.asarray(truth, bool), np.asarray(score, float)
+    return intervals.bootstrap(probabilistic.roc_auc, y, s, rounds=rounds, proportion=True)
 
 
 def macro_f1(truth: ArrayLike, guess: ArrayLike, rounds: int = 300) -> Estimate:
     """F1 averaged over the classes that occur in the truth, with its bootstrap interval."""
-    from sklearn.metrics import f1_score
-
-    classes = np.unique(np.asarray(truth))
-
-    def score(y: NDArray[Any], p: NDArray[Any]) -> float:
-        return float(f1_score(y, p, labels=classes, average="macro", zero_division=0))
-
-    return bootstrap(score, truth, guess, rounds=rounds)
+    return intervals.bootstrap(classification.macro_f1, truth, guess, rounds=rounds, proportion=True)
 
 
 def concordance(x: ArrayLike, y: ArrayLike) -> float:
@@ -109,9 +56,7 @@ def concordance(x: ArrayLike, y: ArrayLike) -> float:
 
     L. Lin, "A concordance correlation coefficient to evaluate reproducibility", 1989.
     """
-    a, b = np.asarray(x, float), np.asarray(y, float)
-    covariance = ((a - a.mean()) * (b - b.mean())).mean()
-    return float(2 * covariance / (a.var() + b.var() + (a.mean() - b.mean()) ** 2))
+    return float(regression.ccc(x, y))
 
 
 def groups(values: ArrayLike, order: Sequence[str] = ()) -> list[tuple[str, NDArray[np.bool_]]]:
