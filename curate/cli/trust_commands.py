@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ FORMS = (".parquet", ".csv", ".json")
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(check)
+    app.command()(fuse)
 
 
 def check(
@@ -67,6 +68,64 @@ def check(
         from curate.consistency.layer import write_layer
 
         typer.echo(f"Layer: {write_layer(ds, findings).name}")
+
+
+def fuse(
+    dataset: Existing,
+    columns: Annotated[
+        list[str], typer.Argument(metavar="COLUMN...", help="Columns to fuse; 'box' for the box of the face.")
+    ],
+    layers: Annotated[
+        str, typer.Option("--layers", help="Comma-separated sources ('faces' is the detector); all if not given.")
+    ] = "",
+    truth: Annotated[
+        str,
+        typer.Option("--reliability", help="Measure reliabilities on this truth: a layer, or a CSV or Parquet file."),
+    ] = "",
+    by: Annotated[str, typer.Option("--by", help="A label column; reliabilities of their own in its groups.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
+) -> None:
+    """Fuse several layers of one column into one, weighed by how reliable each is."""
+    from curate.fuse import FuseOptions
+    from curate.fuse import fuse as combine
+    from curate.store import Dataset
+
+    options = FuseOptions(layers=_names(layers), by=_column(by) if by else None, truth=truth or None, quiet=quiet)
+    fusion = combine(Dataset.open(dataset), columns, options)
+    if not quiet:
+        for column, facts in fusion.facts.items():
+            _show_reliability(column, facts)
+    typer.echo(f"Layer: {fusion.layer.name}{'' if fusion.added else ' (was there already; nothing has changed)'}")
+
+
+def _show_reliability(column: str, facts: Mapping[str, Any]) -> None:
+    from curate.cli.tables import show_rows
+
+    sources = facts["sources"]
+    typer.echo(
+        f"{column}: {facts['method']}, {len(sources)} source{'s' * (len(sources) > 1)}, {facts.get('faces_with_truth', 0)} faces with truth"
+    )
+    weights = facts.get("weights", {})
+    shown = [n for n in ("faces", "accuracy", "bias", "spread", "error", "votes") if n in next(iter(sources.values()))]
+    rows = [
+        [layer, *(told.get(n) for n in shown), *([weights[layer]] if weights else [])]
+        for layer, told in sources.items()
+    ]
+    show_rows(("source", *shown, *(["weight"] if weights else [])), rows)
+    for pair, kappa in facts.get("cohen_kappa", {}).items():
+        typer.echo(f"  Cohen's kappa of {pair}: {_number(kappa)}")
+    if "krippendorff_alpha" in facts:
+        typer.echo(f"  Krippendorff's alpha of all: {_number(facts['krippendorff_alpha'])}")
+    if len(sources) == 2 and not facts.get("faces_with_truth"):
+        typer.echo("  Two sources and no truth: who of them is right rests on beliefs, not on data.")
+    if len(sources) == 1:
+        typer.echo("  One source only: nothing was fused.")
+    by_group = facts.get("accuracy_by_group", {})
+    show_rows(("group", *sources), [[group, *told.values()] for group, told in by_group.items()])
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.3f}"
 
 
 def _names(text: str) -> list[str] | None:
