@@ -149,7 +149,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def _own(tensor: Any) -> Any:
-    """The tensor in memory that torch lays out itself: where a mapped file or an array begins could change the last bit."""
+    """The tensor in memory that torch lays out: where a mapped file begins could change the last bit of a result."""
     return tensor.contiguous().clone()
 
 
