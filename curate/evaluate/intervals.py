@@ -32,6 +32,9 @@ ROUNDS = 1000
 BLOCKS = 400
 """Most jackknife blocks of the BCa interval."""
 
+FEW = 5
+"""Units below which resamples tell too little: shares then have Wilson's interval, other figures none."""
+
 SAME = 1e-12
 """Resamples that differ by no more are all the same."""
 
@@ -48,8 +51,8 @@ class Estimate:
         high: Upper end.
         n: Cases.
         method: `percentile`, `bca`, `wilson` or `max-t` (of a gap); `constant` where all resamples agree, so that low
-            and high are the value; without an interval `single` for one unit alone, and `undefined` where the figure is
-            NaN, or most resamples of it.
+            and high are the value; without an interval `few` for too few units to tell, and `undefined` where the
+            figure is NaN, or most resamples of it.
         draws: The figure in each resample, (rounds,), where there were any; takes no part in comparisons.
     """
 
@@ -114,7 +117,7 @@ def bootstrap(
         seed: Of the resampling.
         method: Kind of interval.
         proportion: The measure is a share (accuracy, recall, F1, AUC, ...): where all resamples agree, all right say,
-            the interval is Wilson's.
+            or there are fewer than `FEW` units, the interval is Wilson's.
         trials: Cases behind that share, such as the true ones for a recall; all units by default.
     """
     samples = [np.asarray(a) for a in arrays]
@@ -141,13 +144,14 @@ def _estimate(value: float, draws: Floats, n: int, units: int, shape: Floats | N
     kept = draws[np.isfinite(draws)]
     if not math.isfinite(value):
         return undefined(value, n, draws=draws)
-    if len(kept) and np.ptp(kept) <= SAME and trials is not None:
+    alike = len(kept) > 0 and float(np.ptp(kept)) <= SAME
+    if trials is not None and (alike or units < FEW):
         return Estimate(value, *wilson(min(max(value, 0.0), 1.0), trials), n, "wilson", draws)
-    if units < 2:
-        return undefined(value, n, "single", draws)
+    if units < FEW:
+        return undefined(value, n, "few", draws)
     if 2 * len(kept) < len(draws):
         return undefined(value, n, draws=draws)
-    if np.ptp(kept) <= SAME:
+    if alike:
         return Estimate(value, value, value, n, "constant", draws)
     ends = (tail(units), 1 - tail(units)) if shape is None else _bca(value, kept, shape)
     low, high = np.quantile(kept, ends)
