@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curate.api import annotate, ingest, run
+    from curate.evaluate import evaluate
     from curate.store import Dataset
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "annotate", "ingest", "run"]
+__all__ = ["Dataset", "annotate", "evaluate", "ingest", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:
         from curate.store import Dataset
 
         return Dataset
+    if name == "evaluate":
+        import importlib
+
+        return importlib.import_module("curate.evaluate")
     if name in __all__:
         from curate import api
 

@@ -38,6 +38,7 @@ for module in (
     pipeline_commands,
     inspect_commands,
     view_commands,
+    evaluate_commands,
     stability_commands,
     trust_commands,
     identity_commands,

@@ -1,0 +1,1 @@
+"""One module per kind of label: what its cases are and which figures belong to it."""
