@@ -201,7 +201,8 @@ def _cut(
     ids = table.column(faces.FACE_ID.name)
     named = [[ids[i].as_py() for i in some] for some in rows]
     wanted = list(dict.fromkeys(face for some in named for face in some))
-    shown_images = set(table.column(faces.IMAGE_ID.name).take(sorted({i for some in rows for i in some})).to_pylist())
+    shown = pa.array(sorted({i for some in rows for i in some}), pa.int64())
+    shown_images = set(table.column(faces.IMAGE_ID.name).take(shown).to_pylist())
     hidden = flagged_boxes(table, barred, shown_images)
     with Thumbnailer(options.max_bytes) as thumbs:
         tiles = make_tiles(ds, wanted, thumbs, options.thumbnail, hidden)
