@@ -112,6 +112,22 @@ def test_faces_of_one_person_are_not_independent() -> None:
     assert held(draw, regression.bias, 0.0) < 0.75
 
 
+def test_pairs_of_faces_draw_both_people() -> None:
+    """Scores of two-person pairs share what is particular to either person; drawing the first one only misses half."""
+    people, pairs = 25, np.stack(np.triu_indices(25, 1), axis=1)
+
+    def draw(rng: np.random.Generator) -> tuple[Array, ...]:
+        own = rng.normal(size=people)
+        return np.zeros(len(pairs)), own[pairs].sum(1) + 0.3 * rng.normal(size=len(pairs))
+
+    assert 0.9 <= held(draw, regression.bias, 0.0, clusters=pairs) <= 0.985
+    assert held(draw, regression.bias, 0.0, clusters=pairs[:, 0]) < 0.8
+    (w,) = Units(3, [["ann", "bob"], ["ann", "ann"], ["bob", "cid"]]).draw(200, 0)
+    assert set(w[:, 1]) == {0, 1, 2, 3}
+    assert (w[:, 0] <= w[:, 1] * (3 - w[:, 1])).all()
+    assert (w[w[:, 1] == 3][:, [0, 2]] == 0).all()
+
+
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 30, 199, 200, 201, 5000])
 def test_student_quantile(freedom: int) -> None:
     assert student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)

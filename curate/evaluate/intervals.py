@@ -111,7 +111,8 @@ def bootstrap(
         metric: Called as `metric(*arrays, weight=(rounds, n))`, gives one number a row; `resampled` makes one of
             a plain function.
         arrays: The cases, along the first axis of each.
-        clusters: What is drawn instead of single cases, such as the image or the person of each, (n,).
+        clusters: What is drawn instead of single cases, such as the image or the person of each, (n,); for pairs of
+            faces both people of each, (n, 2).
         strata: Groups whose sizes stay as they are, (n,).
         rounds: Number of resamples.
         seed: Of the resampling.
@@ -218,7 +219,7 @@ def bootstrap_groups(
             found[name] = undefined(math.nan, 0)
             continue
         value = float(metric(*(s[r] for s in samples), weight=np.ones(len(r))))
-        units = numbered(cluster[r])[1]
+        units = numbered(cluster[r].reshape(-1))[1]
         found[name] = _estimate(value, np.concatenate(draws[name]), len(r), units, None, units if proportion else None)
     return found
 

@@ -34,19 +34,23 @@ class Units:
 
     Args:
         n: Number of cases.
-        clusters: Cluster of each case, (n,); each case is one of its own by default.
+        clusters: Cluster of each case, (n,); each case is one of its own by default. For cases that are pairs, both
+            people of each, (n, 2): a pair counts the product of its people's counts, or its one person's count
+            (T. Snijders and S. Borgatti, "Non-parametric standard errors and tests for network statistics", 1999).
         strata: Stratum of each case, (n,); a cluster belongs to its first case's. Sizes of strata stay as they are.
+            Not for pairs.
     """
 
     def __init__(self, n: int, clusters: ArrayLike | None = None, strata: ArrayLike | None = None) -> None:
         self._of: Indices | None = None
         self.count = n
         if clusters is not None:
-            self._of, self.count = numbered(clusters)
-        first = np.arange(n) if self._of is None else np.unique(self._of, return_index=True)[1]
+            index, self.count = numbered(np.asarray(clusters).reshape(-1))
+            self._of = index.reshape(np.shape(clusters))
         if strata is None:
             self._strata: list[tuple[Indices | slice, int]] = [(slice(None), self.count)]
         else:
+            first = np.arange(n) if self._of is None else np.unique(self._of, return_index=True)[1]
             index, size = numbered(np.asarray(strata)[first])
             self._strata = [(np.flatnonzero(index == s), int((index == s).sum())) for s in range(size)]
         self._n = n
@@ -59,7 +63,7 @@ class Units:
             for row in drawn:
                 for members, size in self._strata:
                     row[members] = np.bincount(rng.integers(0, size, size, dtype=np.int32), minlength=size)
-            yield drawn if self._of is None else drawn[:, self._of]
+            yield self._of_cases(drawn)
 
     def without(self, blocks: int) -> Iterator[Floats]:
         """Counts of the cases with one block of units left out in turn, for the jackknife."""
@@ -69,7 +73,16 @@ class Units:
         for count in chunks(size, self._n):
             kept = (block[None] != np.arange(done, done + count)[:, None]).astype(np.float64)
             done += count
-            yield kept if self._of is None else kept[:, self._of]
+            yield self._of_cases(kept)
+
+    def _of_cases(self, counts: Floats) -> Floats:
+        """Counts of the cases from those of the units, (rounds, count)."""
+        if self._of is None:
+            return counts
+        if self._of.ndim == 1:
+            return counts[:, self._of]
+        first, second = self._of.T
+        return np.asarray(counts[:, first] * np.where(first == second, 1.0, counts[:, second]))
 
 
 def chunks(rounds: int, n: int) -> Iterator[int]:
