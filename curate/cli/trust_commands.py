@@ -101,10 +101,9 @@ def fuse(
 def _show_reliability(column: str, facts: Mapping[str, Any]) -> None:
     from curate.cli.tables import show_rows
 
-    sources = facts["sources"]
-    typer.echo(
-        f"{column}: {facts['method']}, {len(sources)} source{'s' * (len(sources) > 1)}, {facts.get('faces_with_truth', 0)} faces with truth"
-    )
+    sources, truth = facts["sources"], facts.get("faces_with_truth", 0)
+    several = "s" if len(sources) > 1 else ""
+    typer.echo(f"{column}: {facts['method']}, {len(sources)} source{several}, {truth} faces with truth")
     weights = facts.get("weights", {})
     shown = [n for n in ("faces", "accuracy", "bias", "spread", "error", "votes") if n in next(iter(sources.values()))]
     rows = [
@@ -116,7 +115,7 @@ def _show_reliability(column: str, facts: Mapping[str, Any]) -> None:
         typer.echo(f"  Cohen's kappa of {pair}: {_number(kappa)}")
     if "krippendorff_alpha" in facts:
         typer.echo(f"  Krippendorff's alpha of all: {_number(facts['krippendorff_alpha'])}")
-    if len(sources) == 2 and not facts.get("faces_with_truth"):
+    if len(sources) == 2 and not truth:
         typer.echo("  Two sources and no truth: who of them is right rests on beliefs, not on data.")
     if len(sources) == 1:
         typer.echo("  One source only: nothing was fused.")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curate.fuse.method import POOLED, Codes, Floats, Source
 
@@ -64,7 +65,7 @@ class DawidSkene:
         self.confusion = np.repeat(self._belief[None], 1 + groups, axis=0)
         self.counts = np.zeros_like(self._belief)
         self.rounds = 0
-        self.judged = np.zeros(len(self.sources), bool)
+        self.judged: NDArray[np.bool_] = np.zeros(len(self.sources), bool)
 
     def _believed(self, source: Source) -> Floats:
         right = self.priors.human if source.human else self.priors.model

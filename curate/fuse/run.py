@@ -94,6 +94,8 @@ class _Fuser:
             raise UsageError(f"cannot group by {by.name}", "it is not a label of a taxonomy")
         self.groups: tuple[str, ...] = () if by is None else names_of(by)
         self.tasks = plan_tasks(dataset, names, options.layers, self.groups, options.priors)
+        if by is not None and any(by in t.writes for t in self.tasks):
+            raise UsageError(f"cannot group by {by.name}", "it is itself fused here", "Give another column")
         self.truth = None if options.truth is None else Reference(dataset, options.truth)
         if self.truth is not None and not any(c in self.truth for t in self.tasks for c in (t.column, *t.writes)):
             raise UsageError(f"the truth {options.truth} says nothing about the columns to fuse")
