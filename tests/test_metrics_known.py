@@ -247,7 +247,7 @@ def test_outer_eye_corners(name: str, corners: tuple[int, int] | None) -> None:
     """300-W's 36 and 45, WFLW's 60 and 72, MediaPipe's 33 and 263."""
     found = landmarks.outer_corners(name)
     assert found == (None if corners is None else ((corners[0],), (corners[1],)))
-    assert landmarks.default_normaliser(name) == ("inter_ocular" if corners else "inter_pupil")
+    assert landmarks.default_normaliser(name) == ("outer_corners" if corners else "pupils")
 
 
 def test_pupils() -> None:
@@ -273,11 +273,11 @@ def test_points_off_by_a_tenth_of_the_eyes() -> None:
 
 def test_sizes_of_faces() -> None:
     truth = np.array([[[0, 0], [30, 40], [10, 20], [0, 40], [30, 0]]], float)
-    assert landmarks.face_size(truth, "points-5", "inter_pupil").tolist() == [50]
+    assert landmarks.face_size(truth, "points-5", "pupils").tolist() == [50]
     assert landmarks.face_size(truth, "points-5", "box_diagonal").tolist() == [50]
     assert landmarks.face_size(truth, "points-5", "box_size") == pytest.approx([math.sqrt(1200)])
     assert landmarks.face_size(truth, "points-5", "box_diagonal", [[9, 9, 6, 8]]).tolist() == [10]
-    assert np.isnan(landmarks.face_size(truth, "points-5", "inter_ocular")).all()
+    assert np.isnan(landmarks.face_size(truth, "points-5", "outer_corners")).all()
     assert np.isnan(landmarks.face_size(np.zeros((1, 68, 2)), "points-68")).all()
     assert landmarks.face_size(np.empty((0, 68, 2)), "points-68").shape == (0,)
 

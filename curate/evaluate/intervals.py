@@ -163,7 +163,8 @@ def _bca(value: float, draws: Floats, left_out: Floats) -> tuple[float, float]:
     """Shares to cut by BCa: corrected for the median's bias, and for a spread that changes with the value."""
     below = float((draws < value).mean() + (draws == value).mean() / 2)
     shift = NORMAL.inv_cdf(min(max(below, 1 / (len(draws) + 1)), len(draws) / (len(draws) + 1)))
-    pull = np.nanmean(left_out) - left_out[np.isfinite(left_out)]
+    known = left_out[np.isfinite(left_out)]
+    pull = known.sum() / max(len(known), 1) - known
     cube, square = float((pull**3).sum()), float((pull**2).sum())
     bend = cube / (6 * square**1.5) if square > 0 else 0.0
     ends = []

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from curate.evaluate.metrics.counting import Floats, mean, ratio, weights
 from schemas.landmarks import Layout, layout
 
-Normaliser = Literal["inter_ocular", "inter_pupil", "box_diagonal", "box_size"]
+Normaliser = Literal["outer_corners", "pupils", "box_diagonal", "box_size"]
 EyePair = tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -35,29 +35,29 @@ def pupils(layout_name: str) -> EyePair:
 
 
 def default_normaliser(layout_name: str) -> Normaliser:
-    """`inter_ocular` where the layout has eye corners, else `inter_pupil`."""
-    return "inter_ocular" if outer_corners(layout_name) else "inter_pupil"
+    """`outer_corners` where the layout has eye corners, else `pupils`."""
+    return "outer_corners" if outer_corners(layout_name) else "pupils"
 
 
 def face_size(
-    truth: ArrayLike, layout_name: str, by: Normaliser = "inter_ocular", boxes: ArrayLike | None = None
+    truth: ArrayLike, layout_name: str, by: Normaliser = "outer_corners", boxes: ArrayLike | None = None
 ) -> Floats:
     """The length that errors are divided by, (n,), in pixels; NaN where it is 0 or not defined.
 
     Args:
         truth: True points, (n, k, 2) or (n, k, 3); only x and y are used.
         layout_name: Such as `points-68`.
-        by: `inter_ocular`: distance of the outer eye corners (300-W, WFLW); `inter_pupil`: of the pupils, or of the
-            means of the eyes' points; `box_diagonal` and `box_size` (root of the area): of `boxes`, or else of the box
-            around the true points.
+        by: `outer_corners`: distance of the outer eye corners, the inter-ocular one of 300-W and WFLW; `pupils`: of the
+            pupils, or of the means of the eyes' points; `box_diagonal` and `box_size` (root of the area): of `boxes`,
+            or else of the box around the true points.
         boxes: (n, 4), as x, y, width, height.
 
     Raises:
         UnknownNameError: if there is no such layout.
     """
     points = np.asarray(truth, np.float64)[..., :2]
-    if by in {"inter_ocular", "inter_pupil"}:
-        pair = outer_corners(layout_name) if by == "inter_ocular" else pupils(layout_name)
+    if by in {"outer_corners", "pupils"}:
+        pair = outer_corners(layout_name) if by == "outer_corners" else pupils(layout_name)
         if pair is None:
             return np.full(len(points), np.nan)
         right, left = (points[:, list(part)].mean(1) for part in pair)
