@@ -126,8 +126,9 @@ def conformity(probabilities: ArrayLike, rule: SetRule = "lac", penalty: float =
     """How badly each class would fit, shape (n, k): a class is in the set if this is at most a threshold.
 
     `lac`: 1 - p, the smallest sets (M. Sadinle et al., "Least ambiguous set-valued classifiers with bounded error
-    levels", 2019). `aps`: the probability of all classes at least as likely (Y. Romano et al., "Classification with
-    valid and adaptive coverage", 2020), without its random part, so sets are never empty and a little too large.
+    levels", 2019); a set may be empty where even the most probable class is too improbable.
+    `aps`: the probability of all classes that are more likely (Y. Romano et al., "Classification with valid and
+    adaptive coverage", 2020, without its random part): the most probable class is always in the set.
     `raps`: `aps` with a penalty per class beyond the first few (A. Angelopoulos et al., "Uncertainty sets for image
     classifiers using conformal prediction", 2021).
 
@@ -141,7 +142,8 @@ def conformity(probabilities: ArrayLike, rule: SetRule = "lac", penalty: float =
     if rule == "lac":
         return 1 - p
     order = np.argsort(-p, axis=1, kind="stable")
-    scores = np.cumsum(np.take_along_axis(p, order, 1), 1)
+    ranked = np.take_along_axis(p, order, 1)
+    scores = np.cumsum(ranked, 1) - ranked
     if rule == "raps":
         scores = scores + penalty * np.maximum(np.arange(1, p.shape[1] + 1) - free, 0)
     result = np.empty_like(scores)

@@ -29,6 +29,9 @@ MAPS = ("conv_6_relu", "conv_12_relu", "bn1")
 POOLED = 2 * (256 + 512 + 1024) + 128
 """Length of `Features.pooled`."""
 
+FINE_MAP = "conv_4_relu"
+"""An early map, 128 x 56 x 56: texture, before the network begins to forget it."""
+
 
 @dataclass(frozen=True)
 class SFaceCrop(CropSpec):
@@ -52,17 +55,21 @@ class Features:
     Attributes:
         embedding: Its output, shape (128,), not of unit length.
         pooled: Mean and standard deviation over space of each channel of `MAPS`, then the embedding; shape (3712,).
+        texture: The same two statistics of `FINE_MAP`; shape (256,).
+        trunk: The whole map `conv_12_relu`, from which a head can go its own way; shape (512, 14, 14).
     """
 
     embedding: Floats
     pooled: Floats
+    texture: Floats
+    trunk: Floats
 
 
 class SFace:
     """The network of one process. Get it with `models.shared(SFace)` and ask `face.once(network)`."""
 
     def __init__(self, models: ModelStore) -> None:
-        self._model = OnnxModel(models.path("sface"), extra_outputs=MAPS)
+        self._model = OnnxModel(models.path("sface"), extra_outputs=(*MAPS, FINE_MAP))
 
     def __call__(self, face: Face) -> Features:
         """Features of one face, from its `CROP`."""
@@ -70,10 +77,20 @@ class SFace:
 
     def features(self, crop: Pixels) -> Features:
         """Features of an RGB crop, shape (112, 112, 3)."""
-        embedding, *maps = self._model(network_input(crop))
-        flat = [m[0].reshape(m.shape[1], -1) for m in maps]
-        parts = [statistic for m in flat for statistic in (m.mean(1), m.std(1))]
-        return Features(embedding[0], np.concatenate([*parts, embedding[0]]))
+        embedding, *maps, fine = self._model(network_input(crop))
+        statistics = [statistic for m in maps for statistic in _statistics(m)]
+        return Features(
+            embedding[0],
+            np.concatenate([*statistics, embedding[0]]),
+            np.concatenate(_statistics(fine)),
+            maps[1][0],
+        )
+
+
+def _statistics(feature_map: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each channel of a map, shape (1, channels, height, width), over space."""
+    flat = feature_map[0].reshape(feature_map.shape[1], -1)
+    return flat.mean(1), flat.std(1)
 
 
 def network_input(crop: Pixels) -> Floats:

@@ -1,6 +1,6 @@
 """What SFace makes of FairFace's faces, plain and varied, kept on disk for fitting the demographic heads.
 
-For each variant of the crops: the pooled statistics of many of its maps, and the whole map that the heads go on from.
+For each variant of the crops: what the annotator gives its head, the map that the head goes on from in 8 bits.
 A variant is `plain`, `mirror`, or `variedN`: another random alignment, light, sharpness and mirroring of every face.
 """
 
@@ -17,17 +17,12 @@ from numpy.typing import NDArray
 
 from annotators.crops import Matrix, Pixels, warp
 from annotators.registry import detector
-from annotators.runtime import OnnxModel
-from annotators.sface import CROP, network_input
+from annotators.sface import CROP, SFace
 from annotators.weights import ModelStore
 from benchmarks.labelling import decode, fairface, largest
 from schemas.columns import faces
 
 CACHE = Path(__file__).resolve().parents[1] / "build" / "benchmarks" / "demographics"
-TRUNK = "conv_12_relu"
-"""The map the heads go on from, 512 x 14 x 14."""
-POOLED_MAPS = ("conv_4_relu", "conv_6_relu", "conv_8_relu", "conv_10_relu", TRUNK, "conv_13_relu", "bn1")
-"""Maps of which mean and standard deviation over space are kept."""
 LEVELS = 255
 PROBE = 400
 """Faces from which the range of each channel is read."""
@@ -122,8 +117,8 @@ class Variant:
     """Features of one variant.
 
     Attributes:
-        pooled: (n, k) float32: mean and standard deviation of `POOLED_MAPS` and the embedding.
-        trunk: (n, 512, 14, 14) uint8: the map `TRUNK`, coded with `Coding`.
+        pooled: (n, 3968): `texture` and `pooled` of `annotators.sface.Features`, side by side.
+        trunk: (n, 512, 14, 14): `trunk`, coded with `Coding`.
     """
 
     pooled: NDArray[np.float32]
@@ -146,11 +141,10 @@ def coding(found: Faces, models: ModelStore) -> Coding:
     """Ranges of the trunk's channels over the first faces."""
     place = CACHE / "coding.npy"
     if not place.is_file():
-        model = OnnxModel(models.path("sface"), extra_outputs=(TRUNK,))
-        maps = [
-            model(network_input(crop_of(decode(found.images[i]), found.matrices[i], "plain", i)))[1][0]
-            for i in range(min(PROBE, len(found.images)))
-        ]
+        network = SFace(models)
+        rows = range(min(PROBE, len(found.images)))
+        crops = (crop_of(decode(found.images[i]), found.matrices[i], "plain", i) for i in rows)
+        maps = [network.features(crop).trunk for crop in crops]
         flat = np.stack(maps, 1).reshape(len(maps[0]), -1)
         low, high = np.quantile(flat, [0.0002, 0.9998], axis=1)
         np.save(place, np.stack([low, (high - low) / LEVELS]).astype(np.float32)[:, :, None, None])
@@ -163,15 +157,16 @@ def variant(found: Faces, split: str, name: str, models: ModelStore) -> Variant:
     pooled_place, trunk_place = CACHE / f"pooled-{split}-{name}.npy", CACHE / f"trunk-{split}-{name}.npy"
     if not pooled_place.is_file():
         codes = coding(found, models)
-        model = OnnxModel(models.path("sface"), extra_outputs=POOLED_MAPS)
+        network = SFace(models)
         draft = trunk_place.with_suffix(".part.npy")
-        trunk = np.lib.format.open_memmap(draft, "w+", np.uint8, (len(found.images), *_TRUNK_SHAPE))
+        trunk: Any = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+            draft, "w+", np.uint8, (len(found.images), *_TRUNK_SHAPE)
+        )
         pooled = []
         for i, image in enumerate(found.images):
-            crop = crop_of(decode(image), found.matrices[i], name, i)
-            embedding, *maps = model(network_input(crop))
-            trunk[i] = codes.encode(maps[POOLED_MAPS.index(TRUNK)][0])
-            pooled.append(_pooled(embedding, maps))
+            features = network.features(crop_of(decode(image), found.matrices[i], name, i))
+            trunk[i] = codes.encode(features.trunk)
+            pooled.append(np.concatenate([features.texture, features.pooled]))
         trunk.flush()
         draft.rename(trunk_place)
         np.save(pooled_place, np.stack(pooled))
@@ -179,8 +174,3 @@ def variant(found: Faces, split: str, name: str, models: ModelStore) -> Variant:
 
 
 _TRUNK_SHAPE = (512, 14, 14)
-
-
-def _pooled(embedding: NDArray[Any], maps: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-    flat = [m[0].reshape(m.shape[1], -1) for m in maps]
-    return np.concatenate([*(s for m in flat for s in (m.mean(1), m.std(1))), embedding[0]]).astype(np.float32)
