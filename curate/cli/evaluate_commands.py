@@ -62,8 +62,8 @@ def evaluate(
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
     options = EvaluateOptions(
-        columns=_names(columns), by=_names(by), layers=_names(layers), maps=_pairs(maps, "--map"),
-        names=_pairs(truth_map, "--truth-map"), pairs=pairs, rounds=rounds, min_group=min_group, iou=iou, note=note,
+        columns=names_of(columns), by=names_of(by), layers=names_of(layers), maps=pairs_of(maps, "--map"),
+        names=pairs_of(truth_map, "--truth-map"), pairs=pairs, rounds=rounds, min_group=min_group, iou=iou, note=note,
         name=name, quiet=quiet or form == "json",
     )  # fmt: skip
     found = run(dataset, truth, options)
@@ -77,11 +77,13 @@ def evaluate(
         typer.echo(f"{file}")
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
+def names_of(text: str | None) -> tuple[str, ...] | None:
+    """Comma-separated names, or None where none were given."""
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+def pairs_of(texts: Sequence[str], option: str) -> dict[str, str]:
+    """LEFT=RIGHT texts as a mapping; `UsageError` for a text of another form."""
     from schemas import UsageError
 
     found = {}

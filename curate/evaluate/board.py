@@ -108,10 +108,10 @@ class Board:
     def _status(self, layer: LayerInfo) -> NDArray[Any]:
         return np.asarray(self.values(f"status.{layer.name}").fill_null("").to_pylist(), dtype="<U16")
 
-    def speakers(self, column: Column) -> dict[str, int]:
-        """Layer -> number of matched faces that it speaks for in a column."""
+    def speakers(self, column: Column, rows: NDArray[np.intp]) -> dict[str, int]:
+        """Layer -> how many of these matched faces it speaks for in a column."""
         name = column.name + PROVENANCE
-        said = self.table.column(name).to_pylist() if self.has(name) else []
+        said = self.values(name).take(rows).to_pylist() if self.has(name) else []
         return dict(Counter(layer for layer in said if layer is not None).most_common())
 
     @cached_property

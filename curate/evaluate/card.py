@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,13 +55,22 @@ class TruthCard:
         return {**asdict(self), "notes": list(self.notes)}
 
 
-def truth_card(truth: Truth, roles: Roles, note: str, ds: Dataset, layers: Sequence[LayerInfo]) -> TruthCard:
-    """Collect what is known about a truth."""
+def truth_card(
+    truth: Truth, roles: Roles, groups: Iterable[str], note: str, ds: Dataset, layers: Sequence[LayerInfo]
+) -> TruthCard:
+    """Collect what is known about a truth; `groups` are its columns that faces are grouped by."""
     says = note or _source_text(truth) or _own_words(truth)
     words = f"{truth.source} {says} {' '.join(str(s) for s in ds.info.sources)}"
     file = truth.source if not truth.sha256 else PurePosixPath(truth.source).name
     return TruthCard(
-        truth.name, file, truth.sha256, len(truth), _meanings(truth, roles), says, _overlaps(words, layers), truth.notes
+        truth.name,
+        file,
+        truth.sha256,
+        len(truth),
+        _meanings(truth, roles, groups),
+        says,
+        _overlaps(words, layers),
+        truth.notes,
     )
 
 
@@ -87,7 +96,7 @@ def _own_words(truth: Truth) -> str:
     return ". ".join(said)
 
 
-def _meanings(truth: Truth, roles: Roles) -> dict[str, str]:
+def _meanings(truth: Truth, roles: Roles, groups: Iterable[str]) -> dict[str, str]:
     meanings = dict.fromkeys(truth.columns, "")
     for pairing in roles.pairings:
         target = f"{pairing.column.name}.{pairing.field}" if pairing.field else pairing.column.name
@@ -98,6 +107,8 @@ def _meanings(truth: Truth, roles: Roles) -> dict[str, str]:
     for name, meaning in ((roles.key_column, f"key ({roles.key})"), (roles.identity, "identity")):
         if name:
             meanings[name] = meaning
+    for name in groups:
+        meanings[name] = f"{meanings[name]}; groups" if meanings[name] else "groups"
     return meanings
 
 

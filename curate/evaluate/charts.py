@@ -128,7 +128,7 @@ def heat_map(labels: Sequence[str], counts: Sequence[Sequence[int]], name: str) 
         name: Accessible name of the picture.
     """
     used = [i for i in range(len(labels)) if sum(counts[i]) or sum(row[i] for row in counts)]
-    side = max(12.0, min(38.0, 380 / max(len(used), 1)))
+    side = max(11.0, min(30.0, 290 / max(len(used), 1)))
     longest = max((len(labels[i]) for i in used), default=1)
     left, top = max(18 + min(longest, 16) * 6.4, 66), max(24 + min(longest, 16) * 4.6, 40)
     width, height = left + side * len(used) + top * 0.75, top + side * len(used) + 8

@@ -70,7 +70,7 @@ class SectionView:
     counts: tuple[tuple[str, int], ...]
     bar: Markup | None
     speakers: str
-    asked: int
+    tiny: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,8 @@ def _view(section: Section) -> SectionView:
     return SectionView(
         anchor=f"s-{section.name}-{section.task}", section=section, task=TASKS.get(section.task, section.task),
         rows=rows, charts=tuple(_charts(section)), splits=tuple(_splits(section)), counts=counts, bar=bar,
-        speakers=", ".join(f"{name} ({n:,})" for name, n in section.speakers.items()), asked=sum(n for _, n in asked),
+        speakers=", ".join(f"{name} ({n:,})" for name, n in section.speakers.items()),
+        tiny=tuple(s.by for s in section.splits if all(g.small for g in s.groups)),
     )  # fmt: skip
 
 
@@ -245,6 +246,8 @@ def _splits(section: Section) -> Iterator[SplitView]:
     if measure is None:
         return
     for split in section.splits:
+        if all(g.small for g in split.groups):
+            continue
         shown = _measure_by_group(section, split, measure)
         gap = split.gaps.get(shown.key)
         rows = [

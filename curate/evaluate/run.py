@@ -11,7 +11,7 @@ from typing import Any
 from curate.evaluate.board import Board, needed, read_table, speaking_layers
 from curate.evaluate.card import truth_card
 from curate.evaluate.evaluation import Evaluation
-from curate.evaluate.grouping import Grouping, group_columns, groupings
+from curate.evaluate.grouping import CROSS, Grouping, group_columns, groupings
 from curate.evaluate.matching import Outcome, match
 from curate.evaluate.options import EvaluateOptions
 from curate.evaluate.progress import steps
@@ -51,19 +51,32 @@ def evaluate(dataset: Dataset | str | Path, truth: str | Path, options: Evaluate
     """
     options = options or EvaluateOptions()
     ds = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
+    board = open_board(ds, truth, options)
+    told, roles, layers = board.whole, board.roles, board.layers
+    groups = groupings(board)
+    made, refused = _sections(board, groups, options)
+    named = [n for g in groups for n in g.by.split(CROSS) if n in told.columns]
+    return Evaluation(
+        name=options.name or _file_name(told.name), dataset=_about(ds, layers),
+        card=truth_card(told, roles, named, options.note, ds, layers), matching=_matching(board, named),
+        sections=tuple(made),
+        groupings=tuple(_grouping(g) for g in groups), refused=refused,
+        options={"rounds": options.rounds, "seed": options.seed, "min_group": options.min_group, "iou": options.iou,
+                 "layers": list(options.layers or ())}, path=ds.path,
+    )  # fmt: skip
+
+
+def open_board(ds: Dataset, truth: str | Path, options: EvaluateOptions) -> Board:
+    """Read the truth and find its faces in the dataset.
+
+    Raises:
+        FacecurateError: as `evaluate`.
+    """
     told = read_truth(truth, ds)
     layers = speaking_layers(ds, options.layers, told)
     present = list(dict.fromkeys([*FACES, *(c for layer in layers for c in layer.columns)]))
     roles = find_roles(told, present, options.names, options.columns)
-    board = _board(ds, told, roles, layers, present, options)
-    made, refused = _sections(board, groupings(board), options)
-    return Evaluation(
-        name=options.name or _file_name(told.name), dataset=_about(ds, layers),
-        card=truth_card(told, roles, options.note, ds, layers), matching=_matching(board), sections=tuple(made),
-        groupings=tuple(_grouping(g) for g in groupings(board)), refused=refused,
-        options={"rounds": options.rounds, "seed": options.seed, "min_group": options.min_group, "iou": options.iou,
-                 "layers": list(options.layers or ())}, path=ds.path,
-    )  # fmt: skip
+    return _board(ds, told, roles, layers, present, options)
 
 
 def _file_name(text: str) -> str:
@@ -151,7 +164,7 @@ def _about(ds: Dataset, layers: Sequence[LayerInfo]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _matching(board: Board) -> dict[str, Any]:
+def _matching(board: Board, grouped: Sequence[str]) -> dict[str, Any]:
     matches = board.matches
     return {
         "rows": len(board.whole),
@@ -159,7 +172,7 @@ def _matching(board: Board) -> dict[str, Any]:
         "outcomes": {o.value: matches.outcomes[o] for o in Outcome if matches.outcomes.get(o)},
         "unusable": dict(matches.reasons),
         "found_by": dict(matches.by),
-        "unused_columns": list(board.roles.unused),
+        "unused_columns": [n for n in board.roles.unused if n not in grouped],
         "faces_without_truth": len(board.here.face_ids) - len(board),
     }
 

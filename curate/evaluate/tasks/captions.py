@@ -46,7 +46,8 @@ def captions_section(board: Board, groupings: Sequence[Grouping], column: Column
     cases = Cases(arrays, found.rows, MEASURES, clusters)
     return Section(
         name=column.name, task="captions", title="Captions", doc="What captions claim.", truth=", ".join(columns),
-        measures=MEASURES, figures=overall(cases, board.options), speakers=board.speakers(column), counts=found.counts,
+        measures=MEASURES, figures=overall(cases, board.options),
+        speakers=board.speakers(column, found.asked), counts=found.counts,
         splits=splits(cases, groupings, board.options, found.states),
         details={"told": int(counts.stated.sum()), "true": int(counts.true.sum()), "right": int(counts.hits.sum()),
                  "wrong": int(counts.contradictions.sum())},

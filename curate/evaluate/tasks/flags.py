@@ -41,7 +41,7 @@ def flags_section(board: Board, pairing: Pairing, groupings: Sequence[Grouping])
     cases = Cases((true, said), found.rows, MEASURES, clusters, confusion, confusion)
     return Section(
         name=column.name, task="flags", title=column.name, doc=column.doc, truth=pairing.truth, measures=MEASURES,
-        figures=overall(cases, board.options), speakers=board.speakers(column), counts=found.counts,
+        figures=overall(cases, board.options), speakers=board.speakers(column, found.asked), counts=found.counts,
         splits=splits(cases, groupings, board.options, found.states), details=confusion(cases.arrays),
         notes=(how,) if how else (), sensitive=column.sensitive,
     )  # fmt: skip

@@ -44,7 +44,7 @@ def labels_section(board: Board, pairing: Pairing, groupings: Sequence[Grouping]
     notes = [f"True labels read as {spoken.how}.", _left_out(common), _unsayable(column, common, found.asked)]
     return Section(
         name=column.name, task="labels", title=column.name, doc=column.doc, truth=pairing.truth,
-        measures=cases.measures, figures=overall(cases, board.options), speakers=board.speakers(column),
+        measures=cases.measures, figures=overall(cases, board.options), speakers=board.speakers(column, found.asked),
         counts=found.counts, splits=splits(cases, groupings, board.options, found.states),
         details=cases.details(cases.arrays) if cases.details else {}, vocabulary=common.how,
         map_kind=common.kind.value, notes=tuple(n for n in notes if n), sensitive=column.sensitive,

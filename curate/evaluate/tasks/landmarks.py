@@ -23,7 +23,6 @@ from schemas.tables import arrow
 
 FAILED = 0.10
 STEPS = 41
-BY = {"inter_ocular": "the distance of the outer eye corners", "inter_pupil": "the distance of the pupils"}
 
 MEASURES = (
     Measure("nme", "mean error", "Mean distance of the points in shares of the face's size (NME).", landmarks.mean_nme,
@@ -59,13 +58,13 @@ def landmarks_section(board: Board, groupings: Sequence[Grouping], column: Colum
     errors, regions = (np.zeros(0), {}) if converted is None else _errors(*converted, used)
     clusters = None if board.clusters is None else board.clusters[found.rows]
     cases = Cases((errors,), found.rows, MEASURES, clusters)
-    size = BY.get(landmarks.default_normaliser(used), "")
+    size = "outer eye corners" if landmarks.outer_corners(used) else "pupils"
     return Section(
         name=column.name, task="landmarks", title=column.name, doc=column.doc, truth=board.roles.points[0],
-        measures=MEASURES, figures=overall(cases, board.options), speakers=board.speakers(column),
+        measures=MEASURES, figures=overall(cases, board.options), speakers=board.speakers(column, found.asked),
         counts=found.counts, splits=splits(cases, groupings, board.options, found.states),
         details={"layout": used, "regions": regions, "curve": _curve(errors)}, vocabulary=how,
-        notes=(f"Errors are shares of {size}; 0.05 is 5 % of it.",),
+        notes=(f"Errors are shares of the distance of the {size}; 0.05 is 5 % of it.",),
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def numbers_section(board: Board, pairing: Pairing, groupings: Sequence[Grouping
     cases = _cases(board, column, truth, true_bins, found.rows, in_bins)
     return Section(
         name=column.name, task="numbers", title=column.name, doc=column.doc, truth=pairing.truth,
-        measures=cases.measures, figures=overall(cases, board.options), speakers=board.speakers(column),
+        measures=cases.measures, figures=overall(cases, board.options), speakers=board.speakers(column, found.asked),
         counts=found.counts, splits=splits(cases, groupings, board.options, found.states),
         details=cases.details(cases.arrays) if cases.details else {}, notes=tuple(notes), sensitive=column.sensitive,
     )  # fmt: skip

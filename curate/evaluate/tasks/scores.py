@@ -66,7 +66,7 @@ def scores_section(board: Board, groupings: Sequence[Grouping], column: Column) 
     return Section(
         name=column.name, task="scores", title=column.name, doc=column.doc,
         truth=", ".join(p.truth for p in pairings), measures=measures, figures=overall(cases, board.options),
-        speakers=board.speakers(column), counts=found.counts,
+        speakers=board.speakers(column, found.asked), counts=found.counts,
         splits=splits(cases, groupings, board.options, found.states),
         details={"fields": _fields(units, dead, found.rows, graded, board)}, notes=tuple(notes),
         sensitive=column.sensitive,

@@ -10,8 +10,9 @@ from curate.evaluate.grouping import Grouping
 from curate.evaluate.results import Section
 from curate.evaluate.roles import Roles
 from curate.evaluate.tasks.captions import captions_section, tells
-from curate.evaluate.tasks.identity import clusters_section, verification_section
+from curate.evaluate.tasks.clusters import clusters_section
 from curate.evaluate.tasks.landmarks import can_compare, landmarks_section
+from curate.evaluate.tasks.verification import verification_section
 from schemas import REGISTRY, Column, Kind
 from schemas.columns import labels
 

@@ -1,31 +1,30 @@
-"""Identity: are two faces one person (embeddings), and are one person's faces in one cluster (identity columns)."""
+"""Verification: do embeddings tell one person's faces from others'."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from curate.evaluate.board import Board
 from curate.evaluate.grouping import Grouping
 from curate.evaluate.matching import find_image, pictures
 from curate.evaluate.measures import Cases, Measure
-from curate.evaluate.metrics import clustering, identity
-from curate.evaluate.metrics.counting import Floats
+from curate.evaluate.metrics import identity
 from curate.evaluate.results import Section, Split
 from curate.evaluate.scoring import overall, splits
 from curate.evaluate.tasks.answers import answers
 from curate.evaluate.truth import Truth, read_truth
 from schemas import Column, UsageError
 
-MOST_PAIRS = 200_000
-"""Pairs of each sort; more are thinned out by chance."""
+MOST_SAME, MOST_DIFFERENT = 50_000, 100_000
+"""Pairs of one person and of two; more are thinned out by chance."""
 FARS = (0.01, 0.001, 0.0001)
 SAME = ("same_person", "same", "issame", "is_same", "match", "label")
-NOTE = "Pairs of one person share faces; intervals draw persons (of the first face), not pairs."
+NOTE = "Pairs share faces, so intervals draw persons: a pair counts as often as both of its persons."
 
 
 def _tar(far: float) -> Measure:
@@ -56,14 +55,17 @@ def verification_section(board: Board, groupings: Sequence[Grouping], column: Co
         return _of_pairs(board, column)
     told = board.truth.columns[board.roles.identity]
     found = answers(board, column, told)
-    people = _numbered([told[i] for i in found.rows.tolist()])
+    people = numbered_by([told[i] for i in found.rows.tolist()])
     left, right, same = _pairs(people, board.options.seed)
     vectors = _vectors(board, column, found.rows)
     scores = np.einsum("ij,ij->i", vectors[left], vectors[right])
     threshold = _threshold(same, scores)
-    cases = Cases((same, scores), found.rows[left], _measures(threshold), people[left])
+    cases = Cases(
+        (same, scores), found.rows[left], _measures(threshold), np.stack([people[left], people[right]], axis=1)
+    )
     within = [_within(g, found.rows[left], found.rows[right]) for g in groupings]
-    return _section(board, column, board.roles.identity, cases, found.counts, len(found.rows), threshold, within)
+    return _section(board, column, board.roles.identity, cases, found.counts, len(found.rows), threshold,
+                    board.speakers(column, found.asked), within)  # fmt: skip
 
 
 def _within(grouping: Grouping, left: NDArray[np.intp], right: NDArray[np.intp]) -> tuple[Grouping, NDArray[np.bool_]]:
@@ -72,6 +74,7 @@ def _within(grouping: Grouping, left: NDArray[np.intp], right: NDArray[np.intp])
 
 def _section(
     board: Board, column: Column, truth: str, cases: Cases, counts: dict[str, int], faces: int, threshold: float,
+    speakers: Mapping[str, int],
     within: Sequence[tuple[Grouping, NDArray[np.bool_]]] = (), notes: tuple[str, ...] = (NOTE,),
 ) -> Section:  # fmt: skip
     same = cases.arrays[0]
@@ -84,13 +87,13 @@ def _section(
         divided += splits(some, [grouping], board.options)
     return Section(
         name=column.name, task="identity", title="Verification", doc="Are two faces one person?", truth=truth,
-        measures=cases.measures, figures=overall(cases, board.options), speakers=board.speakers(column), counts=counts,
+        measures=cases.measures, figures=overall(cases, board.options), speakers=speakers, counts=counts,
         splits=tuple(divided),
         details={"faces": faces, "same_pairs": int(same.sum()), "different_pairs": int((~same).sum()),
                  "threshold": threshold,
                  "curve": {"x": curve.x[keep].tolist() if len(keep) else [], "kind": "accepted over falsely accepted",
                            "y": curve.y[keep].tolist() if len(keep) else []}},
-        notes=(*notes, *(["Groups are pairs of faces of the same group."] if divided else [])), sensitive=True,
+        notes=(*notes, "Groups are pairs of faces of one group.") if divided else notes, sensitive=True,
     )  # fmt: skip
 
 
@@ -102,7 +105,8 @@ def _threshold(same: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
     return float(identity.threshold_at_far(same, scores, max(FARS[1], 1 / different)))
 
 
-def _numbered(values: Sequence[Any]) -> NDArray[np.intp]:
+def numbered_by(values: Sequence[Any]) -> NDArray[np.intp]:
+    """A number for each distinct value, in order of appearance."""
     number: dict[str, int] = {}
     return np.array([number.setdefault(str(v), len(number)) for v in values], np.intp)
 
@@ -116,27 +120,31 @@ def _vectors(board: Board, column: Column, rows: NDArray[np.intp]) -> NDArray[np
 def _pairs(people: NDArray[np.intp], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
     """Pairs of faces, all or a random part, and whether each is one person."""
     rng = np.random.default_rng(seed)
+    same = _thinned(_same(people), MOST_SAME, rng)
+    pairs = np.concatenate([same, _thinned(_different(people, rng), MOST_DIFFERENT, rng)])
+    return pairs[:, 0], pairs[:, 1], np.arange(len(pairs)) < len(same)
+
+
+def _thinned(pairs: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    return pairs if len(pairs) <= most else pairs[np.sort(rng.choice(len(pairs), most, replace=False))]
+
+
+def _same(people: NDArray[np.intp]) -> NDArray[np.intp]:
     order = np.argsort(people, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(people[order]) != 0]) if len(people) else np.zeros(0, int)
-    same: list[NDArray[np.intp]] = []
-    for group in np.split(order, starts[1:]):
+    starts = np.flatnonzero(np.diff(people[order])) + 1
+    found = [np.zeros((0, 2), np.intp)]
+    for group in np.split(order, starts):
         a, b = np.triu_indices(len(group), 1)
-        same.append(np.stack([group[a], group[b]], axis=1)[:MOST_PAIRS])
-    own = np.concatenate([np.zeros((0, 2), np.intp), *same])
-    other = _different(people, rng)
-    both = [
-        p if len(p) <= MOST_PAIRS else p[np.sort(rng.choice(len(p), MOST_PAIRS, replace=False))] for p in (own, other)
-    ]
-    pairs = np.concatenate(both)
-    return pairs[:, 0], pairs[:, 1], np.arange(len(pairs)) < len(both[0])
+        found.append(np.stack([group[a], group[b]], axis=1))
+    return np.concatenate(found)
 
 
 def _different(people: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
     count = len(people)
-    if count * (count - 1) // 2 <= 4 * MOST_PAIRS:
+    if count * (count - 1) // 2 <= 4 * MOST_DIFFERENT:
         pairs = np.stack(np.triu_indices(count, 1), axis=1)
     else:
-        pairs = np.sort(rng.integers(0, count, (2 * MOST_PAIRS, 2)), axis=1)
+        pairs = np.sort(rng.integers(0, count, (2 * MOST_DIFFERENT, 2)), axis=1)
         pairs = np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0)
     return np.asarray(pairs[people[pairs[:, 0]] != people[pairs[:, 1]]], np.intp)
 
@@ -168,11 +176,11 @@ def _of_pairs(board: Board, column: Column) -> Section:
     lost["pairs left out, no embedding"] = int((~known).sum())
     scores = _dots(values, column, index)
     threshold = _threshold(same_flags, scores)
-    clusters = _numbered(index[:, 0].tolist())
+    clusters = index
     cases = Cases((same_flags, scores), np.full(len(index), -1), _measures(threshold), clusters)
     counts = {"pairs": len(index), **{k: v for k, v in lost.items() if v}}
-    return _section(board, column, f"{table.name}: {label}", cases, counts, len(np.unique(index)), threshold, (),
-                    ("Intervals draw the first face of the pairs, with all its pairs.",))  # fmt: skip
+    return _section(board, column, f"{table.name}: {label}", cases, counts, len(np.unique(index)), threshold, {}, (),
+                    ("Intervals draw faces: a pair counts as often as both of its faces.",))  # fmt: skip
 
 
 def _dots(values: Any, column: Column, index: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -194,44 +202,3 @@ def _pair_columns(table: Truth) -> tuple[str, str, str]:
             "It needs two columns of pictures and same_person",
         )  # fmt: skip
     return others[0], others[1], label
-
-
-def _on(measure: Any, part: str = "") -> Any:
-    def compute(truth: ArrayLike, guess: ArrayLike, weight: ArrayLike | None = None) -> Floats:
-        found = measure(truth, guess, weight=weight)
-        result: Floats = getattr(found, part) if part else found
-        return result
-
-    return compute
-
-
-CLUSTER_MEASURES = (
-    Measure("bcubed_f1", "BCubed F1", "Harmonic mean of BCubed precision and recall.", _on(clustering.bcubed, "f1"),
-            share=True),
-    Measure("bcubed_precision", "BCubed precision", "How much of a face's cluster is its own person.",
-            _on(clustering.bcubed, "precision"), share=True),
-    Measure("bcubed_recall", "BCubed recall", "How much of a person lies in a face's cluster.",
-            _on(clustering.bcubed, "recall"), share=True),
-    Measure("pair_precision", "pair precision", "Share of pairs in one cluster that are one person.",
-            _on(clustering.pairwise, "precision"), share=True),
-    Measure("pair_recall", "pair recall", "Share of pairs of one person that lie in one cluster.",
-            _on(clustering.pairwise, "recall"), share=True),
-    Measure("v_measure", "V-measure", "Homogeneity and completeness of the clusters.", _on(clustering.nmi), share=True),
-    Measure("adjusted_rand", "adjusted Rand", "Agreement of pairs beyond chance.", _on(clustering.adjusted_rand)),
-)  # fmt: skip
-
-
-def clusters_section(board: Board, groupings: Sequence[Grouping], column: Column) -> Section:
-    """Hold a column of identities against the truth's; only who is with whom counts, not the names."""
-    told = board.truth.columns[board.roles.identity]
-    found = answers(board, column, told)
-    true = _numbered([told[i] for i in found.rows.tolist()])
-    said = _numbered(board.values(column).take(found.rows).to_pylist())
-    cases = Cases((true, said), found.rows, CLUSTER_MEASURES, true)
-    return Section(
-        name=column.name, task="clusters", title=column.name, doc=column.doc, truth=board.roles.identity,
-        measures=CLUSTER_MEASURES, figures=overall(cases, board.options), speakers=board.speakers(column),
-        counts=found.counts, splits=splits(cases, groupings, board.options, found.states),
-        details={"true_identities": int(true.max(initial=-1)) + 1, "found_identities": int(said.max(initial=-1)) + 1},
-        notes=("Intervals draw persons. Groups count pairs inside the group only.",), sensitive=True,
-    )  # fmt: skip
