@@ -29,7 +29,8 @@ class Settings:
         children: What to do with faces whose identity is not settled by machine because they may be a
             child's: `tie` look-alikes to one part, put them all in the training part (`train`), or leave
             them `free`, which lets one child stand in two parts.
-        alike: Cosine from which two such faces count as look-alikes.
+        alike: Cosine from which two faces stay in one part; the threshold of the newest clustering, if
+            there is one.
         child_chance: Chance of being under 13 from which a face counts as a child's.
         assume_adults: The user's word that the dataset shows adults only.
         allow_synthetic: Let generated pictures into parts other than the training part.

@@ -144,8 +144,8 @@ def broken(facts: dict[str, Any], settings: Settings) -> list[str]:
         found.append(f"{facts['unassigned']} faces are in none of the parts")
     if settings.children == "train" and facts["children_outside_training"]:
         found.append(f"{facts['children_outside_training']} faces that may be children's are outside the training part")
-    if settings.children == "tie" and IDENTITY in settings.disjoint and facts["look_alike_children_crossing"]:
-        found.append(f"{facts['look_alike_children_crossing']} pairs of look-alike children lie in two parts")
+    if facts["look_alikes_crossing"]:
+        found.append(f"{facts['look_alikes_crossing']} pairs of faces as alike as one person's lie in two parts")
     if not settings.allow_synthetic and facts["synthetic_outside_training"]:
         found.append(f"{facts['synthetic_outside_training']} generated faces are outside the training part")
     return found

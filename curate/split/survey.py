@@ -38,7 +38,7 @@ def survey(material: Material, settings: Settings, part: Ints) -> dict[str, Any]
         "unassigned": int((part < 0).sum()),
         "parts": {name: _part(material, part == number) for number, name in enumerate(settings.parts)},
         "crossing": {name: crossing(group, part) for name, group in material.tied.items()},
-        "look_alike_children_crossing": _children_crossing(people, settings, part),
+        "look_alikes_crossing": _look_alikes_crossing(people, settings, part),
         "children_outside_training": int((people.guarded & (part != settings.training)).sum()),
         "synthetic_outside_training": int((material.synthetic & (part != settings.training)).sum()),
         "faces_without_identity": int((material.tied[IDENTITY] < 0).sum()) if IDENTITY in material.tied else None,
@@ -70,8 +70,10 @@ def crossing(group: Ints, part: Ints) -> int:
     return int((np.unique(pairs[:, 0], return_counts=True)[1] > 1).sum())
 
 
-def _children_crossing(people: Faces, settings: Settings, part: Ints) -> int:
-    a, b = look_alikes(people, settings.alike)
+def _look_alikes_crossing(people: Faces, settings: Settings, part: Ints) -> int | None:
+    if IDENTITY not in settings.disjoint:
+        return None
+    a, b = look_alikes(people, settings)
     return int((part[a] != part[b]).sum())
 
 

@@ -92,19 +92,23 @@ def units(material: Material, settings: Settings) -> Ints:
     """The unit of each face: the smallest face number that it is tied to, over any number of ties."""
     people = material.people
     links = [chain(group) for group in material.tied.values()]
-    if settings.children == "tie" and IDENTITY in settings.disjoint:
-        links.append(look_alikes(people, settings.alike))
+    if IDENTITY in settings.disjoint:
+        links.append(look_alikes(people, settings))
     a, b = (np.concatenate([link[i] for link in links]) for i in (0, 1))
     return components(len(people), a, b)
 
 
-def look_alikes(people: Faces, alike: float) -> tuple[Ints, Ints]:
-    """Pairs of faces that may be one child: they look alike and one of them is not settled by machine."""
+def look_alikes(people: Faces, settings: Settings) -> tuple[Ints, Ints]:
+    """Pairs of faces that are as alike as one person's, whether the clustering merged them or not.
+
+    Merging errs on the side of two people, a split on the side of one. Faces that may be children's are
+    left out unless `tie` was chosen.
+    """
     rows = np.flatnonzero(people.present)
-    pairs = similar_pairs(np.ascontiguousarray(people.vectors[rows]), alike)
-    a, b = rows[pairs.a], rows[pairs.b]
-    open_case = people.guarded[a] | people.guarded[b]
-    return a[open_case], b[open_case]
+    if settings.children != "tie":
+        rows = rows[~people.guarded[rows]]
+    pairs = similar_pairs(np.ascontiguousarray(people.vectors[rows]), settings.alike)
+    return rows[pairs.a], rows[pairs.b]
 
 
 def bound(material: Material, settings: Settings, unit: Ints, count: int) -> Ints:
