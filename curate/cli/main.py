@@ -11,6 +11,7 @@ import typer
 
 from curate import __version__
 from curate.cli import (
+    calibrate_commands,
     evaluate_commands,
     identity_commands,
     inspect_commands,
@@ -38,6 +39,7 @@ for module in (
     pipeline_commands,
     inspect_commands,
     view_commands,
+    calibrate_commands,
     evaluate_commands,
     stability_commands,
     trust_commands,
