@@ -130,6 +130,19 @@ def load_network(path: Path, network: Network, size: int, spare: Sequence[str] =
     return OnnxModel(path) if path.suffix == ONNX_SUFFIX else TorchModel(path, network, size, spare)
 
 
+def first_outputs(model: OnnxModel | TorchModel, size: int, name: str) -> list[Floats]:
+    """What a model makes of a picture of zeros, shape (1, 3, size, size): a wrong file shows before the first face.
+
+    Raises:
+        ModelError: if the model does not take such a picture.
+    """
+    try:
+        return model(np.zeros((1, 3, size, size), np.float32))
+    except Exception as error:
+        reason = f"it does not take one picture of {size} x {size} pixels ({error})"
+        raise ModelError(f"{name} is another model", reason) from error
+
+
 def read_tensors(path: Path) -> dict[str, Any]:
     """The tensors of a checkpoint by name, in float32; wrappers and the prefix of parallel training are taken off.
 

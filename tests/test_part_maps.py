@@ -17,8 +17,11 @@ from annotators.part_maps import NOT_JUDGED, PartMap, decoded, part_names
 from annotators.points import mirror
 from annotators.visibility import triangles
 from annotators.weights import ModelStore
+from curate.bridges.fiftyone_fields import on_detection
+from curate.report.tiles import written
 from schemas import SchemaError, TaxonomyError, UsageError
 from schemas.coding import coding
+from schemas.columns import labels
 from schemas.landmarks import layout
 
 SHIFTED = np.array([[1.0, 0, -20], [0, 1.0, -30]])
@@ -93,6 +96,13 @@ def test_the_map_lies_on_the_picture() -> None:
     doubled = PartMap(parts, np.array([[2.0, 0, -40], [0, 2.0, -60]])).on_image(200, 220)
     rows, columns = np.nonzero(doubled == part_names().index("nose"))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (35, 39, 28, 34)
+
+
+def test_it_is_told_in_words_and_stays_out_of_detections() -> None:
+    value = PartMap(np.zeros((4, 4), np.uint8), SHIFTED).encoded()
+    assert written(labels.FACE_PARSING, value) == f"a map of parts, {len(value['png'])} bytes"
+    assert not on_detection(labels.FACE_PARSING)
+    assert on_detection(labels.PARSING_SHARE)
 
 
 def test_other_tables_of_values() -> None:

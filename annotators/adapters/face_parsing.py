@@ -22,7 +22,7 @@ from annotators.network_input import normalised
 from annotators.parsing_network import TRAINING_HEADS, bisenet
 from annotators.part_maps import NOT_JUDGED, PartMap, Parts, part_names
 from annotators.runtime import Floats
-from annotators.torch_network import load_network
+from annotators.torch_network import first_outputs, load_network
 from schemas import Column, ModelError, UsageError
 from schemas.coding import coding
 from schemas.columns import faces, labels
@@ -74,8 +74,8 @@ class FaceParsing(FaceAnnotator):
         path = models.path(self.config.weights)
         self._model = load_network(path, bisenet, CROP.size, TRAINING_HEADS)
         order = coding("face-parsing").order
-        found = self._scores(np.zeros((CROP.size, CROP.size, 3), np.uint8)).shape
-        if found != (len(order), CROP.size, CROP.size):
+        found = first_outputs(self._model, CROP.size, path.name)[0].shape
+        if found != (1, len(order), CROP.size, CROP.size):
             wanted = f"{len(order)} scores for each of {CROP.size} x {CROP.size} pixels"
             raise ModelError(f"{path.name} is another model", f"it gives {found} where {wanted} are expected")
         self._values = np.array([part_names().index(name) for name in order], np.uint8)

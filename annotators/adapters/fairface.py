@@ -19,7 +19,7 @@ from annotators.chips import DetectorChip
 from annotators.network_input import flat_outputs, normalised, softmax, sure_label
 from annotators.residual_network import classifier
 from annotators.runtime import Floats
-from annotators.torch_network import load_network
+from annotators.torch_network import first_outputs, load_network
 from schemas import Column
 from schemas.coding import coding
 from schemas.columns import faces, labels
@@ -75,12 +75,11 @@ class FairFace(FaceAnnotator):
         path = models.path(self.config.weights)
         self._file, self._seven = path.name, load_network(path, classifier, CHIP.size)
         self._four = None
-        blank = normalised(np.zeros((CHIP.size, CHIP.size, 3), np.uint8))
-        flat_outputs(self._seven(blank), (ALL,), self._file)
+        flat_outputs(first_outputs(self._seven, CHIP.size, self._file), (ALL,), self._file)
         if self.config.race4_weights:
             path = models.path(self.config.race4_weights)
             self._four = load_network(path, classifier, CHIP.size)
-            flat_outputs(self._four(blank), (ALL - 3, ALL), path.name)
+            flat_outputs(first_outputs(self._four, CHIP.size, path.name), (ALL - 3, ALL), path.name)
 
     def label(self, face: Face) -> Mapping[Column, Any]:
         face.need(faces.POINTS_5)

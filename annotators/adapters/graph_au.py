@@ -17,7 +17,7 @@ import numpy as np
 from annotators.base import Config, Face, FaceAnnotator
 from annotators.crops import BoxCrop
 from annotators.network_input import flat_outputs, normalised
-from annotators.torch_network import load_network
+from annotators.torch_network import first_outputs, load_network
 from annotators.unit_graph_network import TRAINING_HEADS, unit_graph
 from schemas import Column, ModelError, taxonomy
 from schemas.columns import labels
@@ -81,7 +81,7 @@ class GraphAU(FaceAnnotator):
         self._file = path.name
         self._model = load_network(path, unit_graph, SIZE, TRAINING_HEADS)
         self._crop = BoxCrop(SIZE, self.config.margin)
-        self._raw(np.zeros((SIZE, SIZE, 3), np.uint8))
+        flat_outputs(first_outputs(self._model, SIZE, self._file)[:1], tuple(ORDERS), self._file)
 
     def label(self, face: Face) -> Mapping[Column, Any]:
         scores = self._raw(face.crop(self._crop).pixels)

@@ -19,6 +19,7 @@ from annotators.base import Config, Face, FaceAnnotator
 from annotators.head_crops import StretchedBox
 from annotators.network_input import HALVES, IMAGENET, flat_outputs, normalised, softmax, sure_label
 from annotators.runtime import OnnxModel
+from annotators.torch_network import first_outputs
 from schemas import Column
 from schemas.coding import coding
 from schemas.columns import labels
@@ -74,7 +75,7 @@ class HSEmotion(FaceAnnotator):
         self._file = path.name
         self._size, self._statistics = input_of(path.stem)
         self._model = OnnxModel(path)
-        self._raw(np.zeros((self._size, self._size, 3), np.uint8))
+        flat_outputs(first_outputs(self._model, self._size, path.name), OUTPUTS, path.name)
 
     def label(self, face: Face) -> Mapping[Column, Any]:
         raw = self._raw(face.crop(StretchedBox(self._size)).pixels)

@@ -21,7 +21,7 @@ from annotators.head_crops import MeshHeadCrop
 from annotators.network_input import normalised
 from annotators.residual_network import SEQUENTIAL_NAMES, pooled, stages
 from annotators.runtime import Floats, OnnxModel
-from annotators.torch_network import EXTRA, Tensors, TorchModel, load_network
+from annotators.torch_network import EXTRA, Tensors, TorchModel, first_outputs, load_network
 from schemas import Column, ModelError, taxonomy
 from schemas.columns import labels
 
@@ -98,7 +98,7 @@ class LibreFace(FaceAnnotator):
     def _loaded(self, models: ModelStore, name: str, most: int) -> OnnxModel | TorchModel:
         path = models.path(name)
         model = load_network(path, unit_heads, CROP.size)
-        found = [o.shape for o in model(normalised(np.zeros((CROP.size, CROP.size, 3), np.uint8)))]
+        found = [o.shape for o in first_outputs(model, CROP.size, path.name)]
         if found not in ([(1, 12)], [(1, 12)] * most):
             raise ModelError(f"{path.name} is another model", f"it gives {found} where 12 numbers are expected")
         return model
