@@ -133,7 +133,9 @@ class CaptionVlm(FaceAnnotator):
             return ()
         plain = ", unencrypted" if config.base_url.startswith("http://") else ""
         host = host_of(config.base_url)
-        return (f"sends crops of faces to {host}{plain}, and labels that an answer contradicts; none of possible minors",)
+        return (
+            f"sends crops of faces to {host}{plain}, and labels that an answer contradicts; none of possible minors",
+        )
 
     def setup(self, models: ModelStore) -> None:
         config = self.config

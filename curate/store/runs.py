@@ -15,7 +15,10 @@ from typing import Any
 from curate.store.layers import now
 from schemas import DatasetError
 
-_LIBRARIES = ("facecurate", "numpy", "pyarrow", "opencv-python-headless", "onnxruntime", "ai-edge-litert", "pillow")
+_LIBRARIES = (
+    "facecurate", "numpy", "pyarrow", "opencv-python-headless", "onnxruntime", "ai-edge-litert", "pillow",
+    "torch", "open_clip_torch", "transformers",
+)  # fmt: skip
 
 
 def run_id() -> str:
