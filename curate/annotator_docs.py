@@ -1,4 +1,4 @@
-"""The README's table of annotators: what the registry declares, beside the figures that were measured.
+"""The README's two tables of annotators: what the registry declares, beside the figures that were measured.
 
 python -m curate.annotator_docs --write README.md
 python -m curate.annotator_docs --check README.md
@@ -18,8 +18,7 @@ from annotators.base import Annotator, Detector
 from annotators.registry import annotator, annotator_names, detector, detector_names
 from annotators.weights import ModelStore
 
-BEGIN = "<!-- annotators: made by `python -m curate.annotator_docs --write README.md` -->"
-END = "<!-- end of annotators -->"
+MADE = "made by `python -m curate.annotator_docs --write README.md`"
 
 
 def figures() -> dict[str, dict[str, Any]]:
@@ -33,31 +32,58 @@ def table() -> str:
     classes: list[type[Annotator] | type[Detector]] = [detector(n) for n in detector_names()]
     classes += [annotator(n) for n in annotator_names(only_default=True)]
     head = ("annotator", "writes", "model (licence)", "ms per face", "measured", "command")
+    return _markdown(head, [_row(cls) for cls in classes])
+
+
+def optional_table() -> str:
+    """The annotators that run only when they are asked for, in Markdown."""
+    names = [n for n in annotator_names() if not annotator(n).default]
+    head = ("annotator", "writes", "model (licence)", "what it does", "measured")
+    return _markdown(head, [_optional_row(annotator(n)) for n in names])
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(_row(cls)) + " |" for cls in classes]
-    return "\n".join(lines)
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def _row(cls: type[Annotator] | type[Detector]) -> tuple[str, ...]:
     found = figures().get(cls.name, {})
-    writes = "faces" if issubclass(cls, Detector) else ", ".join(f"`{c.name}`" for c in cls.provides)
-    store = ModelStore()
-    models = ", ".join(f"{w} ({store.entry(w).licence})" for w in cls.weights) or "none"
+    writes = "faces" if issubclass(cls, Detector) else _writes(cls)
     command = f"`{found['command']}`" if found.get("command") else ""
-    return (f"**{cls.name}**", writes, models, str(found.get("ms", "")), str(found.get("figure", "")), command)
+    return (f"**{cls.name}**", writes, _models(cls), str(found.get("ms", "")), str(found.get("figure", "")), command)
 
 
-def with_table(page: str) -> str:
-    """A page with the table between its marks.
+def _optional_row(cls: type[Annotator]) -> tuple[str, ...]:
+    found = figures().get(cls.name, {})
+    measured = found.get("figure", "not measured here: no weights or no truth at hand")
+    command = f" (`{found['command']}`)" if found.get("command") else ""
+    return (f"**{cls.name}**", _writes(cls), _models(cls), cls.doc, f"{measured}{command}")
+
+
+def _writes(cls: type[Annotator]) -> str:
+    return ", ".join(f"`{c.name}`" for c in cls.provides)
+
+
+def _models(cls: type[Annotator] | type[Detector]) -> str:
+    store = ModelStore()
+    return ", ".join(f"{w} ({store.entry(w).licence})" for w in cls.weights) or "none"
+
+
+def with_tables(page: str) -> str:
+    """A page with both tables between their marks.
 
     Raises:
-        ValueError: if the page has no marks.
+        ValueError: if the page lacks a mark.
     """
-    before, _, rest = page.partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise ValueError(f"no marks '{BEGIN}' and '{END}'")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    for name, text in (("annotators", table()), ("optional annotators", optional_table())):
+        begin, end = f"<!-- {name}: {MADE} -->", f"<!-- end of {name} -->"
+        before, _, rest = page.partition(begin)
+        _, mark, after = rest.partition(end)
+        if not mark:
+            raise ValueError(f"no marks '{begin}' and '{end}'")
+        page = f"{before}{begin}\n{text}\n{end}{after}"
+    return page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     page: Path = options.write or options.check
     text = page.read_text("utf-8")
-    fresh = with_table(text)
+    fresh = with_tables(text)
     if options.write:
         page.write_text(fresh, "utf-8")
     elif fresh != text:

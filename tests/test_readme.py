@@ -1,9 +1,12 @@
-"""The README's commands run as they stand, its table is current, and its links lead somewhere."""
+"""The README's commands run as they stand, its tables are current, and its links lead somewhere."""
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +15,13 @@ import pytest
 
 from annotators.registry import annotator, annotator_names
 from annotators.weights import ModelStore
-from curate.annotator_docs import figures, with_table
+from curate.annotator_docs import figures, with_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+WITH_TRUTH = re.findall(r"<!-- run with truth -->\n```bash\n(.*?)```", PAGE, re.DOTALL)
+ADULTS = 120
 
 
 def test_the_page_has_commands_to_run() -> None:
@@ -38,8 +43,33 @@ def test_commands_run_as_they_stand(models: ModelStore, tmp_path: Path) -> None:
     assert (tmp_path / "smiles.parquet").stat().st_size > 0
 
 
-def test_the_table_of_annotators_is_current() -> None:
-    assert with_table(PAGE) == PAGE, "run python -m curate.annotator_docs --write README.md"
+@pytest.mark.slow
+@pytest.mark.data
+def test_commands_that_need_truth_run_as_they_stand(models: ModelStore, shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    truth = ["file,perceived_gender,perceived_age_group"]
+    with (shared_data / "photos" / "labels.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            told = json.loads(row["label_json"])
+            if row["task"] == "age_gender_race" and not told["minor"] and len(truth) <= ADULTS:
+                source = shared_data / "photos" / row["file"]
+                shutil.copy(source, tmp_path / "photos")
+                truth.append(f"{source.name},{told['gender_perceived']},{told['age_group']}")
+    (tmp_path / "truth.csv").write_text("\n".join(truth), "utf-8")
+    (block,) = WITH_TRUTH
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    for command in ("facecurate run photos/ faces/ --no-report", *block.strip().splitlines()):
+        done = subprocess.run(
+            ["bash", "-euc", command], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    evaluation = json.loads((tmp_path / "faces" / "evaluation" / "truth.json").read_text("utf-8"))
+    assert {"perceived_gender", "perceived_age_group"} <= {s["name"] for s in evaluation["sections"]}
+
+
+def test_the_tables_of_annotators_are_current() -> None:
+    assert with_tables(PAGE) == PAGE, "run python -m curate.annotator_docs --write README.md"
 
 
 def test_every_default_annotator_has_a_measured_figure_and_its_command() -> None:
