@@ -1,110 +1,109 @@
-"""Perceived expression in seven classes, from the `fer` package's network (MIT)."""
+"""Perceived expression in seven classes, by a small head of our own over four kinds of features."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from annotators.base import Config, Face, FaceAnnotator
-from annotators.crops import BoxCrop, Pixels
-from annotators.mesh_crops import DetectionCrop
-from annotators.runtime import Floats, TfliteModel
-from annotators.views import mirrored
+from annotators.calibration import Array, Scaling, conformity, prediction_sets
+from annotators.expression_features import features
+from annotators.fer import LEVEL_VIEW, UPRIGHT_VIEW, Fer
+from annotators.heads import load_head
+from annotators.runtime import Floats
+from annotators.sface import CROP, SFace
 from schemas import Column
-from schemas.coding import coding
-from schemas.columns import labels
+from schemas.columns import faces, labels
+from schemas.taxonomy import taxonomy
 
 if TYPE_CHECKING:
     from annotators.weights import ModelStore
 
-LEVEL_VIEW = DetectionCrop(64, scale=1.0)
-UPRIGHT_VIEW = BoxCrop(64, margin=-0.025)
-"""Two views of the detector's box, one turned so that the eyes are level, the other mirrored: the simplest of the best
-pairs among 39 crops by box, five points and mesh on the choosing half of two sets (benchmarks/emotion.py)."""
-
-FLOOR = 1e-4
-"""Added to probabilities before their logarithm."""
-
 
 @dataclass(frozen=True)
 class EmotionConfig(Config):
-    """When the model answers.
+    """When the head answers.
 
     Attributes:
-        calibrate: Correct the network's bias between classes as `data/emotion_calibration.toml` says.
-        threshold: Least probability of a label; under it the label is null, which it then is for a fifth of faces.
+        threshold: Least probability of a label; under it the label is null and `perceived_emotion_abstained` is true.
     """
 
-    calibrate: bool = True
     threshold: float = 0.4
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Correction of a classifier's probabilities.
+    """What turns the head's scores into probabilities and sets, from `data/heads/emotion.toml`.
 
     Attributes:
-        sharpness: Exponent of the probabilities; below 1 makes them less sure.
-        bias: Added log probability per label.
+        scaling: Temperature and bias of the scores.
+        quantile: Greatest misfit of a class that is still in the set.
+        coverage: Share of faces whose set holds the truth, where the faces are like those it was fitted on.
     """
 
-    sharpness: float
-    bias: Mapping[str, float]
+    scaling: Scaling
+    quantile: float
+    coverage: float
 
-    def __call__(self, probabilities: Mapping[str, float]) -> dict[str, float]:
-        """Corrected probabilities; they sum to 1."""
-        logits = {k: self.sharpness * np.log(p + FLOOR) + self.bias[k] for k, p in probabilities.items()}
-        top = max(logits.values())
-        weights = {k: float(np.exp(z - top)) for k, z in logits.items()}
-        total = sum(weights.values())
-        return {k: w / total for k, w in weights.items()}
-
-
-@cache
-def calibration() -> Calibration:
-    """The fitted correction."""
-    table = tomllib.loads(resources.files("annotators").joinpath("data/emotion_calibration.toml").read_text("utf-8"))
-    return Calibration(float(table["sharpness"]), table["bias"])
+    def set_of(self, probabilities: Array) -> tuple[str, ...]:
+        """Labels of the conformal set, the most probable first, which is always in it."""
+        inside = prediction_sets(conformity(probabilities[None]), self.quantile)[0]
+        names = taxonomy("emotion-7").labels
+        order = np.argsort(-probabilities, kind="stable")
+        return tuple(names[k] for rank, k in enumerate(order) if inside[k] or rank == 0)
 
 
-def network_input(crop: Pixels) -> Floats:
-    """RGB crop, shape (64, 64, 3), as the network takes it: grey in -1..1, shape (1, 64, 64, 1)."""
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    return np.asarray(grey[None, :, :, None], np.float32) / np.float32(127.5) - np.float32(1)
+def calibration(facts: Mapping[str, Any]) -> Calibration:
+    """The calibration in the facts of the head."""
+    table = facts["calibration"]
+    bias = tuple(float(table["bias"][label]) for label in taxonomy("emotion-7").labels)
+    return Calibration(Scaling(float(table["temperature"]), bias), float(table["quantile"]), float(table["coverage"]))
 
 
 class Emotion(FaceAnnotator):
-    """Seven-class expression: mean of the network over two views, corrected for its bias between classes."""
+    """Seven-class expression from fer, blendshapes, the mesh's shape and SFace's inner maps: `data/heads/emotion.md`.
+
+    A face without a mesh (in profile) or without the detector's five points is judged by what there is.
+    """
 
     name = "emotion"
-    version = "1"
-    doc = "Perceived expression in seven classes, null where the model is unsure."
-    provides = (labels.PERCEIVED_EMOTION, labels.EMOTION_PROB)
-    crops = (LEVEL_VIEW, UPRIGHT_VIEW)
-    weights = ("fer",)
+    version = "2"
+    doc = "Perceived expression in seven classes with a 90 % set, null where the model is unsure."
+    requires = (labels.MESH, labels.BLENDSHAPES, faces.POINTS_5)
+    provides = (
+        labels.PERCEIVED_EMOTION,
+        labels.EMOTION_PROB,
+        labels.EMOTION_ABSTAINED,
+        labels.EMOTION_SET,
+    )
+    crops = (LEVEL_VIEW, UPRIGHT_VIEW, CROP)
+    weights = ("fer", "sface")
     config_type = EmotionConfig
     config: EmotionConfig
 
     def setup(self, models: ModelStore) -> None:
-        self._model = TfliteModel(models.path("fer"))
+        self._fer = models.shared(Fer)
+        self._sface = models.shared(SFace)
+        head = load_head("emotion")
+        self._network, self._calibration = head.network, calibration(head.facts)
 
     def label(self, face: Face) -> Mapping[Column, Any]:
-        probabilities = self.raw(face)
-        if self.config.calibrate:
-            probabilities = calibration()(probabilities)
-        best = max(probabilities, key=lambda name: probabilities[name])
-        sure = probabilities[best] >= self.config.threshold
-        return {labels.PERCEIVED_EMOTION: best if sure else None, labels.EMOTION_PROB: probabilities}
+        scores = self._network(self.features(face)[None])[0][0]
+        probabilities = self._calibration.scaling(scores)
+        names = taxonomy("emotion-7").labels
+        best = int(np.argmax(probabilities))
+        sure = bool(probabilities[best] >= self.config.threshold)
+        return {
+            labels.PERCEIVED_EMOTION: names[best] if sure else None,
+            labels.EMOTION_PROB: dict(zip(names, probabilities.tolist(), strict=True)),
+            labels.EMOTION_ABSTAINED: not sure,
+            labels.EMOTION_SET: list(self._calibration.set_of(probabilities)),
+        }
 
-    def raw(self, face: Face) -> dict[str, float]:
-        """The network's own probabilities by label, averaged over the two views."""
-        views = face.crop(LEVEL_VIEW).pixels, mirrored(face.crop(UPRIGHT_VIEW).pixels)
-        mean = np.mean([self._model(network_input(view))[0][0] for view in views], axis=0)
-        return coding("fer").scores(mean)
+    def features(self, face: Face) -> Floats:
+        """What the head reads; see `expression_features`."""
+        maps = None if face[faces.POINTS_5] is None else face.once(self._sface)
+        return features(face.once(self._fer), face[labels.MESH], face[labels.BLENDSHAPES], maps)

@@ -82,7 +82,7 @@ class EmotionFer(FaceAnnotator):
         self._network = models.shared(Fer)
 
     def label(self, face: Face) -> Mapping[Column, Any]:
-        probabilities = coding("fer").scores(face.once(self._network).mean(0))
+        probabilities = coding("fer").scores(face.once(self._network).probabilities[:2].mean(0))
         if self.config.calibrate:
             probabilities = calibration()(probabilities)
         best = max(probabilities, key=lambda name: probabilities[name])

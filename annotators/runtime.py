@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,24 +60,33 @@ class TfliteModel:
     Args:
         model: A file, or the bytes of one.
         name: What to call it in errors.
+        extra_outputs: Names of inner tensors to give as further outputs.
 
     Raises:
         ModelError: if the file is no model that the library can run.
     """
 
-    def __init__(self, model: Path | bytes, name: str = "") -> None:
+    def __init__(self, model: Path | bytes, name: str = "", extra_outputs: Sequence[str] = ()) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         content = model if isinstance(model, bytes) else model.read_bytes()
+        keep = bool(extra_outputs)
         try:
-            with _native_notices_muted():
-                self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
+            with _native_notices_muted(), warnings.catch_warnings():
+                # The library warns that keeping inner tensors costs memory: for a small network it does not matter.
+                warnings.simplefilter("ignore", UserWarning)
+                self._interpreter: Any = Interpreter(
+                    model_content=content, num_threads=1, experimental_preserve_all_tensors=keep
+                )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             label = name or (model.name if isinstance(model, Path) else "a model")
             raise ModelError(f"{label} cannot be loaded", str(error)) from error
         self._inputs = [d["index"] for d in self._interpreter.get_input_details()]
         self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
+        if keep:
+            inner = {d["name"]: d["index"] for d in self._interpreter.get_tensor_details()}
+            self._outputs += [inner[tensor] for tensor in extra_outputs]
 
     def __call__(self, *arrays: NDArray[np.floating[Any]]) -> list[Floats]:
         """Run the network: inputs and outputs in its order; the outputs are copies."""

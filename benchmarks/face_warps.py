@@ -102,6 +102,7 @@ def field(name: str, head: Array) -> Array:
             part = follow[:, None] * shift
             # A point between both halves follows one of them, not both.
             total = np.where(np.abs(part) > np.abs(total), part, total)
+    total[mirror == np.arange(COUNT), 0] = 0
     return _closing(head, total) if name == "AU43" else total
 
 

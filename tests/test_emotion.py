@@ -1,4 +1,4 @@
-"""Expression labels: calibration, EMFACS reading of made-up action units, and known answers on real faces."""
+"""Expression by the fer network alone and by prototypes: calibration, made-up action units, a known face."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotators.base import Annotator, NotApplicable
-from annotators.emotion import Calibration, Emotion, EmotionConfig, calibration, network_input
+from annotators.emotion_fer import Calibration, EmotionFer, EmotionFerConfig, calibration
 from annotators.emotion_prototype import EmotionPrototype, PrototypeConfig, fits, prototypes, reading
+from annotators.fer import network_input
 from annotators.weights import ModelStore
 from benchmarks.labelling import label, made
 from schemas.columns import labels
@@ -113,13 +114,13 @@ def test_prototypes_name_known_units_and_emotions() -> None:
 
 @pytest.mark.models
 @pytest.mark.data
-def test_known_faces(models: ModelStore, shared_data: Path) -> None:
-    """The smiling astronaut is happy; a strict threshold turns the label into null but keeps the probabilities."""
+def test_the_network_alone_on_a_known_face(models: ModelStore, shared_data: Path) -> None:
+    """A strict threshold turns the label into null but keeps the probabilities."""
     photo = (shared_data / "photos/skimage/astronaut.png").read_bytes()
-    (row,) = label([(photo, {})], made("emotion"), models)
+    (row,) = label([(photo, {})], made("emotion_fer"), models)
     assert row[labels.PERCEIVED_EMOTION.name] == "happiness"
     assert row[labels.EMOTION_PROB.name]["happiness"] > 0.7
-    strict: list[Annotator] = [Emotion(EmotionConfig(threshold=1.0))]
+    strict: list[Annotator] = [EmotionFer(EmotionFerConfig(threshold=1.0))]
     (row,) = label([(photo, {})], strict, models)
     assert row[labels.PERCEIVED_EMOTION.name] is None
     assert row[labels.EMOTION_PROB.name]["happiness"] > 0.7
@@ -132,20 +133,3 @@ def test_prototype_of_a_smile(models: ModelStore, shared_data: Path) -> None:
     chain = [*made("mesh", "blendshapes", "action_units"), EmotionPrototype()]
     (row,) = label([(photo, {})], chain, models)
     assert row[labels.PROTOTYPE.name] == "happiness"
-
-
-@pytest.mark.models
-@pytest.mark.data
-def test_accuracy_on_unseen_press_photos(models: ModelStore, shared_data: Path) -> None:
-    """A floor under the measured figure, on 240 pictures of the half that chose nothing."""
-    from benchmarks.emotion import pictures
-
-    every = [p for p in pictures(shared_data) if p[1]["half"] == 1 and p[1]["set"] == "press photos"][:240]
-    rows = [r for r in label(every, made("emotion"), models) if r.get(labels.EMOTION_PROB.name)]
-    assert len(rows) > 230
-    guess = [max(r[labels.EMOTION_PROB.name], key=r[labels.EMOTION_PROB.name].get) for r in rows]
-    assert np.mean([g == r["truth"] for g, r in zip(guess, rows, strict=True)]) > 0.6
-    answered = [r for r in rows if r[labels.PERCEIVED_EMOTION.name]]
-    assert 0.7 < len(answered) / len(rows) < 1
-    right = np.mean([r[labels.PERCEIVED_EMOTION.name] == r["truth"] for r in answered])
-    assert right > np.mean([g == r["truth"] for g, r in zip(guess, rows, strict=True)])

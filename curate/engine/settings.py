@@ -24,7 +24,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, dict[str, str]]:
         name, dot, option = target.partition(".")
         if not (equals and dot and name and option):
             raise UsageError(
-                f"setting '{text}'", "expected annotator.option=value", "Example: --set emotion.min_confidence=0.4"
+                f"setting '{text}'", "expected annotator.option=value", "Example: --set emotion.threshold=0.4"
             )
         settings.setdefault(name, {})[option] = value
     return settings
