@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from curate.fuse.agreement import cohen_kappa, joint, krippendorff_alpha
 from curate.fuse.dawid_skene import DawidSkene, OrdinalDawidSkene
 from curate.fuse.distributions import Distributions, fit_exponents
+from curate.fuse.families import families, votes
 from curate.fuse.geometry import Points, weighted_median
 from curate.fuse.labels import Labels, decided
 from curate.fuse.method import POOLED, Codes, Floats, Said, Source
@@ -495,3 +496,56 @@ def test_lists_of_flags_are_voted_place_by_place() -> None:
     found = method.fuse(Said([[one], [one], [other]], pooled(1))).columns[labels.VISIBLE_68]
     assert found.type == pa.list_(pa.bool_(), 68)
     assert found.to_pylist() == [one]
+
+
+# --- copies ------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_of_a_source_gets_no_second_vote() -> None:
+    rng = np.random.default_rng(19)
+    truth = rng.integers(0, 7, 3000)
+    said = simulate(truth, [confusion(0.6, 7), confusion(0.7, 7), confusion(0.7, 7)], rng)
+    copied = np.column_stack([said[:, :1], said[:, :1], said])
+    found = []
+    for codes in (said, copied):
+        method = Labels(labels.PERCEIVED_EMOTION, tuple(Source(str(s)) for s in range(codes.shape[1])))
+        method.observe(Said(codes, pooled(3000)))
+        method.settle()
+        names = [f.name for f in labels.EMOTION_PROB.type]
+        fused = method.fuse(Said(codes, pooled(3000))).columns[labels.PERCEIVED_EMOTION].to_pylist()
+        found.append(np.mean([names.index(f) == t for f, t in zip(fused, truth, strict=True)]))
+    assert method.confusions.model.votes == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1, 1])
+    assert found[1] == pytest.approx(found[0], abs=0.02)
+    assert found[1] > 0.75
+
+
+def test_layers_of_one_maker_are_not_thought_precise_because_they_agree() -> None:
+    """The third source is the best; the first two share their mistakes."""
+    rng = np.random.default_rng(20)
+    truth, shared = rng.uniform(20, 60, 3000), 8 * rng.standard_normal(3000)
+    values = np.stack(
+        [truth + shared + rng.standard_normal(3000), truth + shared, truth + 3 * rng.standard_normal(3000)], 1
+    )
+    family = (
+        Source("a", family="m"),
+        Source("b", family="m"),
+        Source("c", family="other"),
+        Source("d", family="third"),
+    )
+    values = np.concatenate([values, (truth + 5 * rng.standard_normal(3000))[:, None]], 1)[:, :, None]
+    method = Numbers(labels.AGE, family)
+    method.observe(Said(values, pooled(3000)))
+    method.settle()
+    assert np.sqrt(method.variance[0, :, 0]) == pytest.approx([8, 8, 3, 5], abs=1.0)
+    fused = method.fuse(Said(values, pooled(3000)))
+    assert fused.weights.mean(0).argmax() == 2
+    error = np.abs(fused.columns[labels.AGE].to_numpy(zero_copy_only=False) - truth).mean()
+    assert error < np.abs(values[:, 2, 0] - truth).mean()
+
+
+def test_one_family_alone_has_a_vote_each() -> None:
+    assert families((Source("a", family="m"), Source("b", family="m"))) == [0, 1]
+    number = families((Source("a", family="m"), Source("b", family="m"), Source("c", family="o")))
+    assert number == [0, 0, 2]
+    assert votes(number).tolist() == [0.5, 0.5, 1.0]
+    assert votes(families((A, B, C), [(0, 2)])).tolist() == [0.5, 1.0, 0.5]

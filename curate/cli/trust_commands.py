@@ -105,7 +105,11 @@ def _show_reliability(column: str, facts: Mapping[str, Any]) -> None:
     several = "s" if len(sources) > 1 else ""
     typer.echo(f"{column}: {facts['method']}, {len(sources)} source{several}, {truth} faces with truth")
     weights = facts.get("weights", {})
-    shown = [n for n in ("faces", "accuracy", "bias", "spread", "error", "votes") if n in next(iter(sources.values()))]
+    shown = [
+        n
+        for n in ("faces", "vote", "accuracy", "bias", "spread", "error", "votes")
+        if n in next(iter(sources.values()))
+    ]
     rows = [
         [layer, *(told.get(n) for n in shown), *([weights[layer]] if weights else [])]
         for layer, told in sources.items()
@@ -117,6 +121,8 @@ def _show_reliability(column: str, facts: Mapping[str, Any]) -> None:
         typer.echo(f"  Krippendorff's alpha of all: {_number(facts['krippendorff_alpha'])}")
     if len(sources) == 2 and not truth:
         typer.echo("  Two sources and no truth: who of them is right rests on beliefs, not on data.")
+    if any(told.get("vote", 1) < 1 for told in sources.values()):
+        typer.echo("  Sources of one maker, or that say the same, share a vote.")
     if len(sources) == 1:
         typer.echo("  One source only: nothing was fused.")
     by_group = facts.get("accuracy_by_group", {})

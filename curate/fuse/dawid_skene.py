@@ -53,6 +53,7 @@ class DawidSkene:
         confusion: (1 + groups, sources, true, said) probabilities.
         counts: (sources, true, said) expected pooled counts.
         rounds: How many rounds it took.
+        votes: (sources,) share of a vote that each has; below 1 for sources that copy each other.
         judged: (sources,) whether a source could be held against another or the truth on any face.
     """
 
@@ -65,6 +66,7 @@ class DawidSkene:
         self.confusion = np.repeat(self._belief[None], 1 + groups, axis=0)
         self.counts = np.zeros_like(self._belief)
         self.rounds = 0
+        self.votes: Floats = np.ones(len(self.sources))
         self.judged: NDArray[np.bool_] = np.zeros(len(self.sources), bool)
 
     def _believed(self, source: Source) -> Floats:
@@ -138,7 +140,7 @@ class DawidSkene:
         logs = prior[place]
         for s in range(len(self.sources)):
             heard = confusion[place, s, :, np.maximum(said[:, s], 0)]
-            logs = logs + np.where((said[:, s] >= 0)[:, None], heard, 0.0)
+            logs = logs + self.votes[s] * np.where((said[:, s] >= 0)[:, None], heard, 0.0)
         logs -= logs.max(1, keepdims=True)
         return _proportions(np.exp(logs))
 
@@ -155,7 +157,7 @@ class DawidSkene:
             right = column[np.arange(len(said)), label]
             wrong = (column.sum(1) - right) / max(self.labels - 1, 1)
             strength[:, s] = np.where(said[:, s] >= 0, np.maximum(np.log(right / wrong), 0.01), 0.0)
-        return strength
+        return strength * self.votes
 
     def accuracy(self) -> Floats:
         """Chance that each source is right, (1 + groups, sources), over the true labels as frequent as estimated."""

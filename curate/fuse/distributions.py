@@ -71,7 +71,7 @@ class Distributions(Method):
     def settle(self) -> None:
         """Estimate the reliabilities."""
         self.confusions.settle()
-        self.weights = normalised(self._information()[None])[0]
+        self.weights = normalised((self._information() * self.confusions.model.votes)[None])[0]
         if self._kept_faces < ENOUGH:
             return
         logs = np.concatenate([self._logs(part) for part, _ in self._kept])

@@ -65,7 +65,7 @@ class Points(Method):
         points = scaled.reshape(n, k, *self.shape)
         variance = self.variance[place]
         there = ~np.isnan(points).any(-1)
-        weights = np.where(there, 1 / variance, 0.0)
+        weights = np.where(there, self._differences.votes[:, None] / variance, 0.0)
         middle = weighted_median(points, weights)
         length = np.linalg.norm(np.where(there[..., None], points - middle[:, None], 0.0), axis=-1)
         missed = length / np.sqrt(variance * self.shape[-1])
@@ -115,6 +115,7 @@ class Points(Method):
             "sources": {
                 source.layer: {
                     "faces": int(self._differences.faces[s]),
+                    "vote": rounded(float(self._differences.votes[s])),
                     "error": rounded(float(error[0, s].mean())) if judged else None,
                     "worst_point": int(error[0, s].argmax()) if judged else None,
                     "worst_error": rounded(float(error[0, s].max())) if judged else None,

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from curate.fuse.agreement import cohen_kappa, joint, krippendorff_alpha
 from curate.fuse.dawid_skene import DawidSkene, OrdinalDawidSkene, Priors
+from curate.fuse.families import SAME, families, votes
 from curate.fuse.method import Codes, Floats, Fused, Method, Said, Source, agreed, normalised, rounded
 from curate.fuse.patterns import Patterns
 from curate.scores import scores_beside
@@ -58,7 +59,13 @@ class Confusions:
     def settle(self) -> None:
         """Fit the model to the counts; faces of which nobody spoke tell nothing."""
         rows, counts = self._heard()
+        alike = [pair for pair, kappa in self._kappas(rows[:, :-2], counts).items() if kappa >= SAME]
+        self.model.votes = votes(families(self._sources, alike))
         self.model.fit(rows[:, :-2], rows[:, -2], rows[:, -1], counts)
+
+    def _kappas(self, said: Codes, counts: Floats) -> dict[tuple[int, int], float]:
+        pairs = combinations(range(len(self._sources)), 2)
+        return {(a, b): cohen_kappa(joint(said, counts, a, b, len(self.names)), self.ordered) for a, b in pairs}
 
     def _heard(self) -> tuple[Codes, Floats]:
         rows = self._patterns.rows
@@ -75,6 +82,7 @@ class Confusions:
             "sources": {
                 layer: {
                     "faces": int(counts[said[:, s] >= 0].sum()),
+                    "vote": rounded(float(self.model.votes[s])),
                     "accuracy": rounded(float(accuracy[0, s])) if self.model.judged[s] else None,
                     "confusion": rounded(self.model.confusion[0, s], 4),
                     **self._steps(s),
@@ -83,10 +91,7 @@ class Confusions:
             },
             "krippendorff_alpha": rounded(krippendorff_alpha(said, counts, len(self.names), self.ordered)),
             "cohen_kappa": {
-                f"{layers[a]} / {layers[b]}": rounded(
-                    cohen_kappa(joint(said, counts, a, b, len(self.names)), self.ordered)
-                )
-                for a, b in combinations(range(len(layers)), 2)
+                f"{layers[a]} / {layers[b]}": rounded(kappa) for (a, b), kappa in self._kappas(said, counts).items()
             },
             "faces_with_truth": int(counts[rows[:, -1] >= 0].sum()),
         }

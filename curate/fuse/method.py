@@ -27,10 +27,12 @@ class Source:
     Attributes:
         layer: Its name; `faces` for the detector's own boxes and points.
         human: People made it: their statements are trusted more until data say otherwise.
+        family: Who made it; layers of one maker make the same mistakes and share a vote. Empty for its own.
     """
 
     layer: str
     human: bool = False
+    family: str = ""
 
 
 @dataclass(frozen=True)

@@ -87,11 +87,12 @@ class Numbers(Method):
         values: Floats = said.values
         place = np.where(said.groups >= 0, said.groups + 1, 0)
         variance = self.variance[place] * self._own(said)[:, :, None]
+        shared = variance / self._differences.votes[:, None]
         corrected = values - self.bias[place]
         if self.circular:
-            around = _direction(corrected, variance)
+            around = _direction(corrected, shared)
             corrected = wrapped(corrected - around[:, None])
-        mean, error, weights = random_effects(corrected, variance)
+        mean, error, weights = random_effects(corrected, shared)
         apart = np.where(np.isnan(corrected), np.inf, np.abs(corrected - mean[:, None]))
         behind = (apart <= WITHIN * np.sqrt(variance)).sum(2) * 2 > (~np.isnan(values)).sum(2)
         shares = _shares(weights)
@@ -123,6 +124,7 @@ class Numbers(Method):
             "sources": {
                 layer: {
                     "faces": int(self._differences.faces[s]),
+                    "vote": rounded(float(self._differences.votes[s])),
                     "bias": rounded(float(self.bias[0, s].mean())),
                     "error": rounded(float(error[0, s, judged[s]].mean())) if judged[s].any() else None,
                 }

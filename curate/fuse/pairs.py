@@ -1,5 +1,7 @@
 """How sources of numbers differ from each other, and what that says of each one's bias and error.
 
+Members of one family are never held against each other: what they share would look like precision.
+
 The errors of three or more sources follow from the variances of their differences (F. E. Grubbs, "On
 estimating precision of measuring instruments and product variability", JASA 43, 1948); of two, only their
 sum. Biases follow up to a common constant, which people's layers fix where there are any, else the consensus.
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.fuse.families import NEAR, families, votes
 from curate.fuse.method import Codes, Floats, Source
 
 HUMAN_SHARE = 0.25
@@ -50,6 +53,8 @@ class Differences:
         size = (1 + groups, len(sources) + 1, len(sources) + 1, width)
         self.n, self.sum, self.square = np.zeros(size), np.zeros(size), np.zeros(size)
         self.faces = np.zeros(len(sources))
+        self.votes: Floats = np.ones(len(sources))
+        self._family = list(range(len(sources)))
 
     def add(self, values: Floats, groups: Codes, truth: Floats | None) -> None:
         """Take in a shard.
@@ -76,6 +81,8 @@ class Differences:
 
     def estimate(self) -> tuple[Floats, Floats]:
         """Bias and variance of every source's error, both (1 + groups, sources, width)."""
+        self._family = families(self.sources, self._copies())
+        self.votes = votes(self._family)
         bias, variance = self._of_place(0)
         places = [(bias, variance)]
         for place in range(1, 1 + self.groups):
@@ -88,6 +95,16 @@ class Differences:
     def judged(self) -> Any:
         """Which numbers of which source could be held against others or the truth, (sources, width)."""
         return self._overlap(0) >= 2
+
+    def _copies(self) -> list[tuple[int, int]]:
+        """Pairs whose squared differences are next to nothing beside those of the others."""
+        k = len(self.sources)
+        n, square = self.n[0, :k, :k].sum(-1), self.square[0, :k, :k].sum(-1)
+        pairs = [(a, b) for a in range(k) for b in range(a + 1, k) if n[a, b] > 1]
+        size = {pair: float(square[pair] / n[pair]) for pair in pairs}
+        usual = float(np.median(list(size.values()))) if size else 0.0
+        largest = max(size.values(), default=0.0)
+        return [pair for pair, s in size.items() if s <= NEAR * max(usual, NEAR * largest)] if k > 2 else []
 
     def _overlap(self, place: int) -> Floats:
         """Faces by which each source is judged: with truth, or else with another source, (sources, width)."""
@@ -125,7 +142,8 @@ class Differences:
 
     def _variances(self, n: Floats, spread: Floats) -> Floats:
         k = len(self.sources)
-        pairs = [(a, b) for a in range(k) for b in range(a + 1, k) if n[a, b] > 1]
+        family = self._family
+        pairs = [(a, b) for a in range(k) for b in range(a + 1, k) if n[a, b] > 1 and family[a] != family[b]]
         believed = np.array([HUMAN_SHARE if s.human else 1.0 for s in self.sources])
         if not pairs:
             return believed

@@ -41,7 +41,8 @@ def find_sources(dataset: Dataset, columns: Sequence[Column], wanted: Sequence[s
     for info in sorted(dataset.layers(), key=lambda i: (i.created, i.name)):
         chosen = info.name in wanted if wanted is not None else info.kind != "fused"
         if chosen and names & set(info.columns):
-            found.append(Source(info.name, info.kind == "human"))
+            human = info.kind == "human"
+            found.append(Source(info.name, human, "" if human else info.annotator))
     if not found:
         among = f" among {', '.join(wanted)}" if wanted else ""
         raise UsageError(f"no layer{among} provides {columns[0].name}", fix="See: facecurate info DATASET")
