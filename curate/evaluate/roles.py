@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curate.evaluate.truth import Truth
 from curate.ingest.lists import PATH_COLUMNS
-from schemas import REGISTRY, Column, Kind, UnknownNameError
+from schemas import REGISTRY, Column, Kind, UnknownNameError, UsageError
 from schemas.columns import faces, images, labels
 from schemas.landmarks import layout, layouts
 
@@ -68,6 +68,8 @@ _NUMBERS = {
 }  # fmt: skip
 _UNIT = re.compile(r"^au_?0*(\d+)_?(c|r|occ|occurrence|int|intensity|score)?$")
 _WORDS = re.compile(r"perceived|label|truth|true|gt|target|ground")
+DETECTION = "detection"
+"""The section about finding faces, which is no column."""
 OUTLINE = 68
 """Fewest points that outline a face well enough to tell it by the box around them."""
 DEMOGRAPHIC = ("race", "gender", "age", "skin")
@@ -242,8 +244,12 @@ def find_roles(
 def _only(roles: Roles, wanted: Sequence[str], columns: Sequence[Column]) -> Roles:
     known = {c.name for c in columns}
     for name in wanted:
-        if name.partition(".")[0] not in known:
-            raise UnknownNameError("column", name, known)
+        head = name.partition(".")[0]
+        if head in REGISTRY and head not in known:
+            reason = "no layer provides it yet"
+            raise UsageError(f"column '{name}' is not in this dataset", reason, "Run the annotator that gives it")
+        if head not in known and head != DETECTION:
+            raise UnknownNameError("column", name, [*known, DETECTION])
     heads = {n.partition(".")[0] for n in wanted}
     kept = tuple(p for p in roles.pairings if p.column.name in heads)
     return Roles(
@@ -254,11 +260,21 @@ def _only(roles: Roles, wanted: Sequence[str], columns: Sequence[Column]) -> Rol
 
 def _check_names(truth: Truth, names: Mapping[str, str], columns: Sequence[Column]) -> None:
     known = {c.name for c in columns}
-    for name, meaning in names.items():
-        if name not in truth.columns:
-            raise UnknownNameError(f"column of the truth {truth.name}", name, truth.columns)
+    check_columns(truth, names)
+    for meaning in names.values():
         if meaning not in SPECIAL and meaning.partition(".")[0] not in known:
             raise UnknownNameError("column", meaning, [*known, *SPECIAL])
+
+
+def check_columns(truth: Truth, names: Iterable[str]) -> None:
+    """Check that the truth has columns of these names.
+
+    Raises:
+        UnknownNameError: if it has not; offers the nearest.
+    """
+    for name in names:
+        if name not in truth.columns:
+            raise UnknownNameError(f"column of the truth {truth.name}", name, truth.columns)
 
 
 def _special(truth: Truth, names: Mapping[str, str], meaning: str, usual: Iterable[str]) -> str:

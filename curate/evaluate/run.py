@@ -16,7 +16,7 @@ from curate.evaluate.matching import Outcome, match
 from curate.evaluate.options import EvaluateOptions
 from curate.evaluate.progress import steps
 from curate.evaluate.results import Section
-from curate.evaluate.roles import Pairing, Roles, find_roles
+from curate.evaluate.roles import Pairing, Roles, check_columns, find_roles
 from curate.evaluate.tasks import pictured, unpaired
 from curate.evaluate.tasks.flags import flags_section
 from curate.evaluate.tasks.labels import labels_section
@@ -75,6 +75,7 @@ def open_board(ds: Dataset, truth: str | Path, options: EvaluateOptions) -> Boar
     told = read_truth(truth, ds)
     layers = speaking_layers(ds, options.layers, told)
     present = list(dict.fromkeys([*FACES, *(c for layer in layers for c in layer.columns)]))
+    check_columns(told, options.maps)
     roles = find_roles(told, present, options.names, options.columns)
     return _board(ds, told, roles, layers, present, options)
 
@@ -104,13 +105,19 @@ def _sections(
     told of and the others go on.
     """
     makers = list(_makers(board))
+    if not makers and options.columns:
+        raise UsageError(
+            f"the truth {board.whole.name} says nothing about {', '.join(options.columns)}",
+            f"its columns are: {', '.join(list(board.whole.columns)[:20])}",
+            "Say which column it is: --truth-map COLUMN=DATASET_COLUMN",
+        )
     if not makers:
         raise UsageError(
             f"the truth {board.whole.name} says nothing that this dataset has a column for",
             f"its columns are: {', '.join(list(board.whole.columns)[:20])}",
             "Run the annotators first, or say what a column is: --truth-map COLUMN=DATASET_COLUMN",
         )
-    told = {*(options.columns or ()), *options.maps, *options.names}
+    told = {*(options.columns or ()), *options.maps, *options.names, str(options.pairs)}
     made: list[Section] = []
     refused: dict[str, str] = {}
     with steps(len(makers), options.quiet) as announce:

@@ -122,9 +122,9 @@ def _decode(name: str, code: Coding, value: Any) -> str:
 
 
 def _family(target: str) -> list[str]:
-    """The target, then vocabularies with a map to or from it."""
+    """The target, then vocabularies with a map to or from it, the smallest first."""
     kin = [c for c in taxonomies() if c != target and (_map(c, target) or _map(target, c))]
-    return [target, *kin]
+    return [target, *sorted(kin, key=lambda c: len(taxonomy(c).labels))]
 
 
 def _map(source: str, target: str) -> LabelMap | None:

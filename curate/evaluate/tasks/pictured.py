@@ -15,11 +15,11 @@ from curate.evaluate.measures import Cases, Measure
 from curate.evaluate.metrics import detection, regression
 from curate.evaluate.metrics.counting import Floats, mean, ratio, total, weights
 from curate.evaluate.results import Section
+from curate.evaluate.roles import DETECTION as NAME
 from curate.evaluate.roles import FILE
 from curate.evaluate.scoring import overall, splits
 from schemas.columns import faces
 
-NAME = "detection"
 DOC = "Which faces the detector found."
 UNKNOWN_SCORE = 0.0
 Maker = Callable[[Board, Sequence[Grouping]], Section]

@@ -52,7 +52,7 @@ def _every(board: Board) -> Iterator[tuple[Column, str, Callable[..., Section]]]
             if column.kind is Kind.POINTS and can_compare(column, told):
                 yield column, roles.points[0], landmarks_section
     if board.options.pairs is not None:
-        yield from ((REGISTRY[n], roles.identity, verification_section) for n in _embeddings(board))
+        yield from ((REGISTRY[n], str(board.options.pairs), verification_section) for n in _embeddings(board))
     if roles.identity:
         if board.options.pairs is None:
             yield from ((c, roles.identity, verification_section) for c in here if _embeds(c))

@@ -22,6 +22,8 @@ from schemas import Column, UsageError
 
 MOST_SAME, MOST_DIFFERENT = 50_000, 100_000
 """Pairs of one person and of two; more are thinned out by chance."""
+MOST_OF_ONE = 300
+"""Faces of one person that are paired with each other; of more, some are drawn."""
 FARS = (0.01, 0.001, 0.0001)
 SAME = ("same_person", "same", "issame", "is_same", "match", "label")
 NOTE = "Pairs share faces, so intervals draw persons: a pair counts as often as both of its persons."
@@ -120,7 +122,7 @@ def _vectors(board: Board, column: Column, rows: NDArray[np.intp]) -> NDArray[np
 def _pairs(people: NDArray[np.intp], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
     """Pairs of faces, all or a random part, and whether each is one person."""
     rng = np.random.default_rng(seed)
-    same = _thinned(_same(people), MOST_SAME, rng)
+    same = _thinned(_same(people, rng), MOST_SAME, rng)
     pairs = np.concatenate([same, _thinned(_different(people, rng), MOST_DIFFERENT, rng)])
     return pairs[:, 0], pairs[:, 1], np.arange(len(pairs)) < len(same)
 
@@ -129,11 +131,12 @@ def _thinned(pairs: NDArray[np.intp], most: int, rng: np.random.Generator) -> ND
     return pairs if len(pairs) <= most else pairs[np.sort(rng.choice(len(pairs), most, replace=False))]
 
 
-def _same(people: NDArray[np.intp]) -> NDArray[np.intp]:
+def _same(people: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
     order = np.argsort(people, kind="stable")
     starts = np.flatnonzero(np.diff(people[order])) + 1
-    found = [np.zeros((0, 2), np.intp)]
-    for group in np.split(order, starts):
+    found: list[NDArray[np.intp]] = [np.zeros((0, 2), np.intp)]
+    for faces in np.split(order, starts):
+        group = faces if len(faces) <= MOST_OF_ONE else rng.choice(faces, MOST_OF_ONE, replace=False)
         a, b = np.triu_indices(len(group), 1)
         found.append(np.stack([group[a], group[b]], axis=1))
     return np.concatenate(found)
