@@ -141,6 +141,8 @@ def test_a_model_that_insists_leaves_the_face_without_a_caption() -> None:
         ("I cannot help with that.", "no JSON object in 'I cannot help with that.'"),
         ('{"caption": "A woman', "broken JSON"),
         ('{"caption": "A woman."}', "is a required property"),
+        ('{"mouth": null}', "the JSON has no caption"),
+        ("[1, 2]", "no JSON object"),
         (answer(mouth="agape"), "mouth: 'agape' is not one of"),
         (answer(caption=" "), "the caption must have 1 to 600 characters"),
         (answer(shoe_size="44"), "Additional properties"),
@@ -153,6 +155,12 @@ def test_an_answer_that_cannot_be_read_is_asked_again_and_fails_at_last(text: st
     row, _ = one([Reply(text)], max_retries=1)
     assert row[labels.STATUS.name] == "failed"
     assert why in row[labels.ERROR.name]
+
+
+def test_a_model_may_think_aloud_before_it_answers() -> None:
+    row, _ = one([Reply(f'<think>The form is {{"caption": ...}} {{}}, so:</think>\n{GOOD}')])
+    assert row[labels.STATUS.name] == "ok"
+    assert row[labels.CAPTION_REJECTIONS.name] == []
 
 
 def test_a_busy_endpoint_is_asked_again() -> None:

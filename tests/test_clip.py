@@ -242,10 +242,32 @@ def test_one_face_costs_one_pass(
         runner.setup(models)
     calls: list[int] = []
     plain = ClipNetwork.image
-    monkeypatch.setattr(ClipNetwork, "image", lambda self, crop: (calls.append(1), plain(self, crop))[1])
+
+    def counted(network: ClipNetwork, crop: NDArray[np.uint8]) -> Any:
+        calls.append(1)
+        return plain(network, crop)
+
+    monkeypatch.setattr(ClipNetwork, "image", counted)
     for runner in runners:
         runner.annotate(shared)
     assert len(calls) == len(shared)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precision_stays_near(chosen: dict[str, Any], network: ClipNetwork, precision: str) -> None:
+    low = ClipNetwork(ClipConfig(**chosen, precision=precision).source, ModelStore(entries=()))
+    crop = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    assert float(low.image(crop) @ network.image(crop)) > 0.999
+    assert float((low.texts(["a face"]) @ network.texts(["a face"]).T)[0, 0]) > 0.999
+
+
+def test_user_settings_of_the_hub_survive_loading(chosen: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub.constants as hub
+
+    for value in (True, False):
+        monkeypatch.setattr(hub, "HF_HUB_OFFLINE", value)
+        ClipNetwork(ClipConfig(**chosen).source, ModelStore(entries=()))
+        assert hub.HF_HUB_OFFLINE is value
 
 
 def test_values_do_not_depend_on_threads_or_batch(chosen: dict[str, Any], batch: Callable[[], FaceBatch]) -> None:
@@ -318,7 +340,7 @@ def test_wrong_settings_are_refused(chosen: dict[str, Any], tmp_path: Path) -> N
     assert "is to be described there" in refused(ClipConfig(**{**chosen, "model": "other"}))
     for wrong in ({"device": "gpu"}, {"precision": "int8"}, {"margin": -1.0}):
         with pytest.raises(UsageError, match=next(iter(wrong))):
-            ClipConfig(**wrong)  # type: ignore[arg-type]
+            ClipConfig(**wrong)
     with pytest.raises(UsageError, match="absent < present"):
         CelebaConfig(present=0.2, absent=0.4)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from annotators.caption import MINOR_GROUPS
 from schemas import Column
 from schemas.columns import labels
 
-MINOR_GROUPS = ("0-2", "3-9", "10-19")
 DOUBT = 0.15
 """Least chance of being under 20 that counts: models take many children for adults."""
 

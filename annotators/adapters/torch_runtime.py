@@ -99,7 +99,8 @@ def offline() -> Iterator[None]:
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
     constants = sys.modules.get("huggingface_hub.constants")
-    known = getattr(constants, "HF_HUB_OFFLINE", None)
+    asked = (before["HF_HUB_OFFLINE"] or "").upper() in ("1", "ON", "YES", "TRUE")
+    known = getattr(constants, "HF_HUB_OFFLINE", asked)
     if constants is not None:
         constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
     try:
@@ -112,7 +113,7 @@ def offline() -> Iterator[None]:
                 os.environ[name] = value
         constants = sys.modules.get("huggingface_hub.constants")
         if constants is not None:
-            constants.HF_HUB_OFFLINE = bool(known)  # type: ignore[attr-defined]
+            constants.HF_HUB_OFFLINE = known  # type: ignore[attr-defined]
 
 
 @contextmanager

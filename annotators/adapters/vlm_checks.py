@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from annotators.adapters.minors import MINOR_GROUPS
 from annotators.adapters.vlm_questions import Answer, Fact, Questionnaire
-from annotators.caption import CaptionConfig, claims_of
+from annotators.caption import MINOR_GROUPS, CaptionConfig, claims_of
 from annotators.caption_grammar import SLOTS
 from schemas import Column, taxonomy
 from schemas.columns import labels

@@ -102,7 +102,7 @@ class Endpoint:
         self._schema = schema
         self._key = os.environ.get(settings.key_variable, "")
         self._url = settings.base_url.rstrip("/") + "/chat/completions"
-        self._errors = (httpx.TransportError, httpx.InvalidURL)
+        self._errors = (httpx.RequestError, httpx.InvalidURL)
         # No redirects, and no proxy before this machine: a picture goes where the user said, or nowhere.
         self._client = httpx.Client(
             timeout=settings.timeout, follow_redirects=False, trust_env=not is_loopback(settings.base_url)

@@ -104,7 +104,7 @@ class Questionnaire:
         }
 
     def read(self, text: str) -> Answer:
-        """The answer in a model's text: its first JSON object, whatever stands around it.
+        """The answer in a model's text: its first JSON object with a caption, whatever stands around it.
 
         Raises:
             ValueError: saying what is wrong with it.
@@ -158,11 +158,16 @@ def _pattern(patterns: list[str]) -> re.Pattern[str]:
 
 
 def _first_object(text: str) -> dict[str, Any]:
-    start = text.find("{")
-    if start < 0:
+    starts = [match.start() for match in re.finditer("{", text)]
+    if not starts:
         raise ValueError(f"no JSON object in '{' '.join(text.split())[:80]}'")
-    try:
-        found, _ = json.JSONDecoder().raw_decode(text[start:])
-    except ValueError as error:
-        raise ValueError(f"broken JSON: {error}") from error
-    return dict(found)
+    broken = ""
+    for start in starts:
+        try:
+            found, _ = json.JSONDecoder().raw_decode(text[start:])
+        except ValueError as error:
+            broken = broken or str(error)
+        else:
+            if "caption" in found:
+                return dict(found)
+    raise ValueError(f"broken JSON: {broken}" if broken else "the JSON has no caption")

@@ -98,6 +98,8 @@ def _scalar_type(fo: Any, kind: pa.DataType) -> Any:
         return fo.BooleanField
     if pa.types.is_integer(kind):
         return fo.IntField
+    if pa.types.is_struct(kind):
+        return fo.DictField
     return fo.FloatField if pa.types.is_floating(kind) else fo.StringField
 
 
