@@ -82,6 +82,20 @@ class TestResidual:
         expected = run(nn.Sequential(encoder, nn.Flatten(), head), picture)
         np.testing.assert_allclose(ours, expected, atol=1e-6)
 
+    def test_librefaces_repvgg_is_timms_with_two_layers_for_its_last(self, picture: Floats, tmp_path: Path) -> None:
+        torchvision()
+        timm = pytest.importorskip("timm")
+        torch.manual_seed(3)
+        nn = torch.nn
+        encoder = timm.create_model("repvgg_a0", pretrained=False)
+        encoder.head.fc = nn.Sequential(encoder.head.fc, nn.Linear(1000, 512))
+        head = nn.Sequential(nn.Linear(512, 128), nn.ReLU(), nn.BatchNorm1d(128), nn.Dropout(0.1), nn.Linear(128, 12))
+        whole = disturbed(nn.ModuleDict({"encoder": encoder, "classifier": head}))
+        path = tmp_path / "repvgg.pt"
+        torch.save({"model": whole.state_dict()}, path)
+        (ours,) = TorchModel(path, unit_heads, 64)(picture)
+        np.testing.assert_allclose(ours, run(nn.Sequential(encoder, head), picture), atol=1e-5)
+
 
 class TestParsing:
     def test_equals_layer_by_layer_code(self, picture: Floats, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Action units from LibreFace: 12 intensities (DISFA) and 12 occurrences (BP4D), ResNet-18.
+"""Action units from LibreFace: 12 intensities (DISFA) and 12 occurrences (BP4D), by ResNet-18 or RepVGG-A0.
 
 Chang et al. 2024, "LibreFace: an open-source toolkit for deep facial expression analysis" (ihp-lab/LibreFace;
 research and non-profit use only). Preprocessing as its detect_mediapipe_image.py and solvers: the head turned and cut
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annotators import repvgg_network
 from annotators.adapters.torch_runtime import torch_of
 from annotators.base import Config, Face, FaceAnnotator
 from annotators.head_crops import MeshHeadCrop
@@ -41,9 +42,9 @@ class LibreFaceConfig(Config):
     """Which checkpoints; at least one.
 
     Attributes:
-        weights: Path of the intensities' ResNet-18 (AU_Recognition/.../resnet.pt), or of the combined one, which tells
-            occurrence as well.
-        detection_weights: Path of the occurrences' ResNet-18 (AU_Detection/.../resnet.pt).
+        weights: Path of the network of intensities (AU_Recognition/.../resnet.pt or repvgg.pt), or of the combined one,
+            which tells occurrence as well.
+        detection_weights: Path of the network of occurrences (AU_Detection/.../resnet.pt or repvgg.pt).
     """
 
     weights: str = ""
@@ -92,7 +93,7 @@ class LibreFace(FaceAnnotator):
         if strengths:
             values[labels.AU_INTENSITY] = named(INTENSITIES, np.clip(strengths[0][0] * STRONGEST, 0, STRONGEST))
         if chances:
-            values[labels.AU_SCORE] = named(OCCURRENCES, chances[0][0])
+            values[labels.AU_SCORE] = named(OCCURRENCES, np.clip(chances[0][0], 0, 1))
         return values
 
     def _loaded(self, models: ModelStore, name: str, most: int) -> OnnxModel | TorchModel:
@@ -105,14 +106,23 @@ class LibreFace(FaceAnnotator):
 
 
 def unit_heads(tensors: Tensors, x: Any) -> list[Any]:
-    """The network: one output in 0-1 per head of the checkpoint, shape (n, 12) each."""
+    """The network: one output per head of the checkpoint, shape (n, 12) each.
+
+    A residual network's heads end in a sigmoid, RepVGG's in nothing; both are trained towards 0-1.
+    """
     torch = torch_of(EXTRA)
-    features = pooled(stages(tensors, x, "encoder.", SEQUENTIAL_NAMES)[-1])
+    residual = "encoder.0.weight" in tensors
+    if residual:
+        features = pooled(stages(tensors, x, "encoder.", SEQUENTIAL_NAMES)[-1])
+    else:
+        features = tensors.linear("encoder.head.fc.0", pooled(repvgg_network.features(tensors, x, "encoder.")))
+        features = tensors.linear("encoder.head.fc.1", features)
     outputs = []
     for head in HEADS:
         if head == HEADS[0] or f"{head}.0.weight" in tensors:
             hidden = tensors.norm(f"{head}.2", torch.relu(tensors.linear(f"{head}.0", features)))
-            outputs.append(torch.sigmoid(tensors.linear(f"{head}.4", hidden)))
+            score = tensors.linear(f"{head}.4", hidden)
+            outputs.append(torch.sigmoid(score) if residual else score)
     return outputs
 
 
