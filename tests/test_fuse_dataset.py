@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,31 @@ def test_truth_from_a_table_and_from_a_layer(dataset: Dataset, tmp_path: Path) -
     pa.csv.write_csv(pa.table({faces.FACE_ID.name: ids[:1], EMOTION.name: ["bored"]}), bad)
     with pytest.raises(UsageError, match="holds 'bored'"):
         fuse(dataset, [EMOTION], FuseOptions(truth=str(bad)))
+
+
+def test_confusions_of_an_evaluation_are_taken_over(dataset: Dataset, tmp_path: Path) -> None:
+    emotions = [f.name for f in labels.EMOTION_PROB.type]
+    paths = []
+    for layer, right in (("m1", 5), ("m2", 5), ("m3", 95)):
+        counts = [[right if a == b else (100 - right) / 6 for a in emotions] for b in emotions]
+        section = {"column": EMOTION.name, "speakers": {layer: 700}}
+        section["details"] = {"confusion": {"labels": emotions, "counts": counts}}
+        paths.append(tmp_path / f"{layer}.json")
+        paths[-1].write_text(json.dumps({"sections": [section]}), "utf-8")
+    options = FuseOptions(layers=["m1", "m2", "m3"], truth=",".join(map(str, paths)))
+    fusion = fuse(dataset, [EMOTION], options)
+    assert column(dataset, fusion.layer.name, EMOTION)[1] == "fear"  # the one against two, and the one that is right
+    accuracy = {n: s["accuracy"] for n, s in fusion.facts[EMOTION.name]["sources"].items()}
+    assert accuracy["m3"] == pytest.approx(0.95, abs=0.02)
+    assert accuracy["m1"] < 0.1
+    (tmp_path / "none.json").write_text('{"sections": []}', "utf-8")
+    with pytest.raises(UsageError, match="tells no reliabilities"):
+        fuse(dataset, [EMOTION], FuseOptions(truth=str(tmp_path / "none.json")))
+    with pytest.raises(UsageError, match="says nothing about"):
+        fuse(dataset, [AGE], FuseOptions(truth=options.truth))
+    (tmp_path / "odd.json").write_text("[]", "utf-8")
+    with pytest.raises(UsageError, match="is no evaluation"):
+        fuse(dataset, [EMOTION], FuseOptions(truth=str(tmp_path / "odd.json")))
 
 
 def test_what_cannot_be_fused_is_said_so(dataset: Dataset) -> None:

@@ -80,7 +80,10 @@ def fuse(
     ] = "",
     truth: Annotated[
         str,
-        typer.Option("--reliability", help="Measure reliabilities on this truth: a layer, or a CSV or Parquet file."),
+        typer.Option(
+            "--reliability",
+            help="Measure reliabilities on this truth: a layer, a CSV or Parquet file, or JSON of evaluate.",
+        ),
     ] = "",
     by: Annotated[str, typer.Option("--by", help="A label column; reliabilities of their own in its groups.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,

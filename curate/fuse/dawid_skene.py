@@ -53,6 +53,7 @@ class DawidSkene:
         confusion: (1 + groups, sources, true, said) probabilities.
         counts: (sources, true, said) expected pooled counts.
         rounds: How many rounds it took.
+        known: (sources, true, said) faces of which the truth is known from elsewhere; added to the pooled counts.
         votes: (sources,) share of a vote that each has; below 1 for sources that copy each other.
         judged: (sources,) whether a source could be held against another or the truth on any face.
     """
@@ -66,6 +67,7 @@ class DawidSkene:
         self.confusion = np.repeat(self._belief[None], 1 + groups, axis=0)
         self.counts = np.zeros_like(self._belief)
         self.rounds = 0
+        self.known = np.zeros_like(self._belief)
         self.votes: Floats = np.ones(len(self.sources))
         self.judged: NDArray[np.bool_] = np.zeros(len(self.sources), bool)
 
@@ -84,8 +86,9 @@ class DawidSkene:
             counts: (patterns,) how often each pattern was seen.
         """
         telling = ((said >= 0).sum(1) >= 2) | (truth >= 0)
-        self.judged = np.asarray((said[telling] >= 0).any(0))
-        if not telling.any():
+        measured = self.known.any((1, 2))
+        self.judged = np.asarray((said[telling] >= 0).any(0)) | measured
+        if not telling.any() and not measured.any():
             self._unjudged(said, counts)
             return
         before = self._posterior(said, np.full(len(said), POOLED), truth)
@@ -103,7 +106,7 @@ class DawidSkene:
         self.prior[:] = _proportions(seen.sum(0) + 1)
 
     def _maximise(self, said: Codes, groups: Codes, mass: Floats) -> None:
-        self.counts = self._tally(said, mass)
+        self.counts = self._tally(said, mass) + self.known
         self.prior[0] = _proportions(mass.sum(0) + 1)
         self.confusion[0] = self.reliability(0, self.counts)
         for group in range(self.groups):

@@ -93,7 +93,7 @@ class Confusions:
             "cohen_kappa": {
                 f"{layers[a]} / {layers[b]}": rounded(kappa) for (a, b), kappa in self._kappas(said, counts).items()
             },
-            "faces_with_truth": int(counts[rows[:, -1] >= 0].sum()),
+            "faces_with_truth": int(counts[rows[:, -1] >= 0].sum() + self.model.known.sum((1, 2)).max(initial=0)),
         }
         if self._groups:
             facts["accuracy_by_group"] = {

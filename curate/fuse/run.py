@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from curate.evaluate.progress import steps
 from curate.fuse.dawid_skene import Priors
+from curate.fuse.evaluations import SUFFIX, Evaluations
 from curate.fuse.labels import names_of
 from curate.fuse.method import POOLED, Codes, Fused, Said
 from curate.fuse.record import said_what
@@ -36,7 +37,8 @@ class FuseOptions:
     Attributes:
         layers: Only these layers are sources; by default all that are not fused themselves.
         by: A label column; sources get reliabilities of their own in each of its groups.
-        truth: A layer, or a table, of what is known to be true: reliabilities are then measured.
+        truth: A layer, or a table, of what is known to be true: reliabilities are then measured. Or the JSON files
+            (comma-separated) of `facecurate evaluate`, one layer each: their confusions are taken over.
         priors: What is believed of people and models before any label is seen.
         quiet: No progress bar.
     """
@@ -96,9 +98,12 @@ class _Fuser:
         self.tasks = plan_tasks(dataset, names, options.layers, self.groups, options.priors)
         if by is not None and any(by in t.writes for t in self.tasks):
             raise UsageError(f"cannot group by {by.name}", "it is itself fused here", "Give another column")
-        self.truth = None if options.truth is None else Reference(dataset, options.truth)
-        if self.truth is not None and not any(c in self.truth for t in self.tasks for c in (t.column, *t.writes)):
+        self.truth, self.measured = _known(dataset, options.truth)
+        known = self.truth or self.measured
+        if known is not None and not any(c in known for t in self.tasks for c in (t.column, *t.writes)):
             raise UsageError(f"the truth {options.truth} says nothing about the columns to fuse")
+        for task in self.tasks:
+            task.take_over(self.measured)
         self.reader = Reader(dataset)
         self.view = FaceView(dataset)
         self.keys = dataset.keys(FACES)
@@ -141,9 +146,11 @@ class _Fuser:
         config = {
             "columns": [t.column.name for t in self.tasks],
             "by": None if self.options.by is None else self.options.by.name,
-            "truth": None if self.truth is None else self.truth.layer or str(self.options.truth),
+            "truth": (self.truth.layer if self.truth else "") or self.options.truth,
             "priors": vars(self.options.priors),
         }
+        for task in self.tasks:
+            digest.update(task.measured.tobytes())
         digest.update(repr((VERSION, inputs, sorted(config.items(), key=lambda kv: kv[0]))).encode())
         return LayerInfo(
             f"fusion.v{VERSION}-{digest.hexdigest()}",
@@ -173,6 +180,16 @@ class _Fuser:
         whole = pa.table(head | table)
         fields = {c.name: c.field for task in self.tasks for c in _columns(task)}
         return whole.cast(pa.schema([fields.get(f.name, f) for f in whole.schema]))
+
+
+def _known(dataset: Dataset, truth: str | None) -> tuple[Reference | None, Evaluations | None]:
+    """Truth about faces, or reliabilities measured elsewhere; neither is given where `truth` is None."""
+    if truth is None:
+        return None, None
+    paths = truth.split(",")
+    if all(path.endswith(SUFFIX) for path in paths):
+        return None, Evaluations(paths)
+    return Reference(dataset, truth), None
 
 
 def _columns(task: Task) -> tuple[Column, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from curate.fuse.dawid_skene import Priors
 from curate.fuse.distributions import Distributions
+from curate.fuse.evaluations import Evaluations
 from curate.fuse.geometry import Points
 from curate.fuse.labels import Labels
 from curate.fuse.method import Codes, Floats, Method, Said, Source
@@ -38,6 +39,7 @@ class Task:
         sources: Who speaks.
         label: The label beside a distribution.
         writes: Columns that the method fills.
+        measured: (sources, true, said) faces of an evaluation elsewhere; empty without one.
     """
 
     column: Column
@@ -45,6 +47,14 @@ class Task:
     sources: tuple[Source, ...]
     label: Column | None
     writes: tuple[Column, ...]
+    measured: Floats = field(default_factory=lambda: np.zeros(0))
+
+    def take_over(self, evaluations: Evaluations | None) -> None:
+        """Take confusions that were measured elsewhere."""
+        label = self.label or self.column
+        if evaluations is not None and label in evaluations and isinstance(self.method, Labels | Distributions):
+            self.measured = evaluations.counts(label, self.sources)
+            self.method.confusions.model.known = self.measured
 
     def read(self, reader: Reader, key: str, groups: Codes, truth: Reference | None) -> Said:
         """What the sources say of a shard."""
