@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +208,18 @@ def _clip(folder: Path) -> dict[str, Any]:
     return {"model": tiny_clip.NAME, "checkpoint": checkpoint, "model_configs": str(place)}
 
 
+@cache
+def _endpoint() -> dict[str, Any]:
+    """A chat endpoint that lives as long as the process and says the same of every face."""
+    from tests.caption_samples import answer
+    from tests.chat_server import Reply, chat_server
+
+    server = ExitStack()
+    chat = server.enter_context(chat_server([Reply(answer("A person."))]))
+    atexit.register(server.close)
+    return {"base_url": chat.url, "model": "test"}
+
+
 SETTINGS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
     "hsemotion": lambda folder: {"weights": str(vector_onnx(folder / "enet_b0_8_va_mtl.onnx", [10], 224))},
     "fairface": lambda folder: {
@@ -223,5 +238,6 @@ SETTINGS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
         **_clip(folder),
         "prompts": "hat: a person with a hat; none: a person without a hat",
     },
+    "caption_vlm": lambda _: _endpoint(),
 }
 """Annotator -> the settings that give it tiny weights, made in a folder."""
