@@ -38,6 +38,7 @@ def check(
     by: Annotated[
         str, typer.Option("--by", help="Comma-separated columns whose groups get rates; perceived groups if not given.")
     ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     list_rules: Annotated[
         bool, typer.Option("--list", help="List the rules and what each rests on; check nothing.")
     ] = False,
@@ -59,7 +60,7 @@ def check(
         _check_output(output)
     ds = Dataset.open(dataset)
     groups = [_column(name) for name in _names(by) or ()]
-    findings = find(ds, chosen, groups or None, _names(layers))
+    findings = find(ds, chosen, groups or None, _names(layers), quiet)
     _show(findings, top)
     if output is not None:
         _write(findings, output)

@@ -13,8 +13,10 @@ from curate.consistency.findings import AnyRule, Findings, GroupRate, RuleCount,
 from curate.consistency.rule import Rule
 from curate.consistency.rules import across_rules, all_rules
 from curate.consistency.values import Values
+from curate.evaluate.progress import steps
 from curate.evaluate.quantiles import wilson
 from curate.store import Dataset
+from curate.store.names import FACES
 from curate.store.view import FaceView
 from schemas import REGISTRY, Column, Kind, UnknownNameError
 from schemas.columns import faces, images, labels
@@ -48,6 +50,7 @@ def check(
     rules: Sequence[str] | None = None,
     by: Sequence[Column] | None = None,
     layers: Sequence[str] | None = None,
+    quiet: bool = True,
 ) -> Findings:
     """Find labels that cannot all be right.
 
@@ -59,13 +62,16 @@ def check(
         rules: Names of rules; all by default.
         by: Columns whose groups get rates of their own; perceived gender, age group and race by default.
         layers: Only these layers speak.
+        quiet: No progress bar.
 
     Raises:
         UnknownNameError: for an unknown rule or layer.
     """
     run = _Run(dataset, choose(rules), GROUPED_BY if by is None else tuple(by), layers)
-    for values in run.shards():
-        run.look(values)
+    with steps(len(dataset.keys(FACES)), quiet) as announce:
+        for values in run.shards():
+            announce(f"{len(values)} faces")
+            run.look(values)
     return run.finish()
 
 

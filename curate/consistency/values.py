@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,14 @@ class Values:
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def _once(self, what: str, column: Column, make: Callable[[], Any]) -> Any:
+        """Many rules ask for the same arrays: each is made once."""
+        key = (what, column.name)
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -44,24 +53,35 @@ class Values:
 
     def number(self, column: Column) -> Numbers:
         """A number or flag per row, shape (n,); null is NaN."""
-        return _floats(self._column(column))
+        return np.asarray(self._once("number", column, lambda: _floats(self._column(column))))
 
     def field(self, column: Column, *names: str) -> Numbers:
         """Mean of the named fields of a struct of scores, shape (n,); NaN where one is null."""
-        values = self._column(column)
-        return np.asarray(np.mean([_floats(pc.struct_field(values, name)) for name in names], axis=0))
+        places = [column.type.get_field_index(name) for name in names]
+        return np.asarray(self.fields(column)[:, places].mean(1))
 
     def fields(self, column: Column) -> Numbers:
         """All fields of a struct of scores in its order, shape (n, fields)."""
-        values = self._column(column)
-        return np.stack([_floats(pc.struct_field(values, f.name)) for f in values.type], axis=1)
+
+        def make() -> Numbers:
+            values = self._column(column)
+            return np.stack([_floats(pc.struct_field(values, f.name)) for f in column.type], axis=1)
+
+        return np.asarray(self._once("fields", column, make))
 
     def label(self, column: Column) -> Labels:
         """A label or text per row, shape (n,); null is None."""
-        return np.array([*self._column(column).to_pylist(), None], dtype=object)[:-1]
+
+        def make() -> Labels:
+            return np.array([*self._column(column).to_pylist(), None], dtype=object)[:-1]
+
+        return np.asarray(self._once("label", column, make))
 
     def probability(self, column: Column) -> Numbers:
         """Probability of each row's label, from the scores beside it; NaN where there is no label or no score."""
+        return np.asarray(self._once("probability", column, lambda: self._probability(column)))
+
+    def _probability(self, column: Column) -> Numbers:
         beside = scores_beside(column)
         if beside is None:
             return np.full(len(self), np.nan)
@@ -73,6 +93,9 @@ class Values:
 
     def array(self, column: Column) -> Numbers:
         """Points or vectors per row, shape (n, *column.shape); NaN where null."""
+        return np.asarray(self._once("array", column, lambda: self._array(column)))
+
+    def _array(self, column: Column) -> Numbers:
         values = self._column(column)
         size = int(np.prod(column.shape))
         found = np.full((len(self), size), np.nan)
