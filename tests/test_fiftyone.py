@@ -280,7 +280,7 @@ def test_what_no_layer_can_hold_is_told(fo: Any, exported: Any, ds: Dataset, cap
 
 def test_a_taken_layer_name_and_a_view_are_refused(exported: Any, ds: Dataset) -> None:
     with pytest.raises(UsageError, match="never overwritten"):
-        from_fiftyone(exported, ds, "emotion.v2")
+        from_fiftyone(exported, ds, "emotion.v1")
     with pytest.raises(UsageError, match="view"):
         from_fiftyone(exported.limit(1), ds)
 

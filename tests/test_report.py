@@ -103,8 +103,8 @@ def test_ledger_layers_and_models_are_listed(page: Page, small: Dataset) -> None
 
 
 def test_counts_of_a_layer_add_up(page: Page, small: Dataset) -> None:
-    counts = small.counts().layers["emotion.v2"]
-    row = f"emotion.v2 model emotion 2 {counts['ok']} {counts['not_applicable']} {counts['failed']} 0"
+    counts = small.counts().layers["emotion.v1"]
+    row = f"emotion.v1 model emotion 1 {counts['ok']} {counts['not_applicable']} {counts['failed']} 0"
     assert row in words(page)
 
 

@@ -107,7 +107,8 @@ def plausible(column: Column, rows: int, rng: np.random.Generator) -> pa.Array:
         values = rng.normal(0, 0.05, (rows, size)).astype(np.float32)
         return flat(np.clip(values, column.low or -1, column.high or 1), column.type)
     if column.kind is Kind.LIST:
-        return pa.array([["perceived_gender=Female"]] * rows, column.type)
+        fact = taxonomy(column.taxonomy).labels[0] if column.taxonomy else "perceived_gender=Female"
+        return pa.array([[fact]] * rows, column.type)
     return pa.array(_scalars(column, rows, rng), mask=null).cast(column.type, safe=False)
 
 
