@@ -20,6 +20,10 @@ from schemas import ModelError, UnknownNameError, UsageError
 FOLDER_VARIABLE = "FACECURATE_MODELS"
 CACHE_VARIABLE = "FACECURATE_CACHE"
 PULL_HINT = f"Fetch it with: facecurate models pull, or name a folder that holds it in {FOLDER_VARIABLE}"
+OWN_HINT = (
+    f"Fetch it with: facecurate models pull {{name}}, name a folder that holds it in {FOLDER_VARIABLE}, or give the path of "
+    "a file of your own in the settings (docs/adapters.md)"
+)
 
 T = TypeVar("T")
 SourceKind = Literal["url", "package"]
@@ -112,7 +116,7 @@ class ModelStore:
         if name not in self._checked:
             found, problems = self._find(entry)
             if found is None:
-                hint = PULL_HINT if entry.default else PULL_HINT.replace("models pull", f"models pull {name}")
+                hint = PULL_HINT if entry.default else OWN_HINT.format(name=name)
                 raise ModelError(f"model '{name}' is not on this machine", "; ".join(problems), hint)
             self._checked[name] = found
         return self._checked[name]
