@@ -21,8 +21,8 @@ FOLDER_VARIABLE = "FACECURATE_MODELS"
 CACHE_VARIABLE = "FACECURATE_CACHE"
 PULL_HINT = f"Fetch it with: facecurate models pull, or name a folder that holds it in {FOLDER_VARIABLE}"
 OWN_HINT = (
-    f"Fetch it with: facecurate models pull {{name}}, name a folder that holds it in {FOLDER_VARIABLE}, or give the path of "
-    "a file of your own in the settings (docs/adapters.md)"
+    f"Fetch it with: facecurate models pull {{name}}, name a folder that holds it in {FOLDER_VARIABLE}, "
+    "or give the path of a file of your own in the settings (docs/adapters.md)"
 )
 
 T = TypeVar("T")
