@@ -77,6 +77,7 @@ class Age(FaceAnnotator):
     provides = (labels.AGE, labels.AGE_SD, labels.AGE_GROUP, labels.AGE_PROB)
     crops = CHIPS
     weights = ("age_v1",)
+    default = False
     config_type = AgeConfig
     config: AgeConfig
 

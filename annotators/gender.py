@@ -46,6 +46,7 @@ class Gender(FaceAnnotator):
     provides = (labels.GENDER, labels.GENDER_PROB)
     crops = CHIPS
     weights = ("gender_v1",)
+    default = False
     config_type = GenderConfig
     config: GenderConfig
 

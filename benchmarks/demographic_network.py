@@ -1,11 +1,12 @@
-"""The demographic head in PyTorch: SFace's last two blocks trained on, pooled, beside statistics of its frozen maps.
+"""The demographic head in PyTorch: two networks over SFace's maps, whose logits are averaged.
 
-`written` turns a trained head into an ONNX file whose large weights take 8 bits each.
+The first trains SFace's last two blocks on and reads them pooled, beside statistics of its frozen maps; the second
+reads statistics of frozen maps alone. `written` makes one ONNX file of both, whose large weights take 8 bits each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,17 @@ MOST_DEVIATIONS = 6.0
 STATISTICS = 256 + 512 + 1024
 """Statistics of conv_4, conv_6 and conv_12, which come first among the inputs."""
 EMBEDDING = 128
-"""The embedding, which comes last; what lies between is not read: the head has its own last map."""
+"""The embedding, which comes last; between them are statistics of SFace's own last map."""
+POOLED = STATISTICS + 2 * TAIL_CHANNELS + EMBEDDING
+TAIL_SHARE = 0.7
+"""Weight of the first network's logits; the second has the rest."""
 OPSET = 17
 
 Array = NDArray[np.float32]
 
 
 def used(pooled: Any) -> Any:
-    """The inputs that the head reads, of `texture` and `pooled` side by side, shape (n, 3968)."""
+    """What the first network reads of `texture` and `pooled` side by side, shape (n, 3968): all but the last map."""
     return np.concatenate([pooled[:, :STATISTICS], pooled[:, -EMBEDDING:]], 1)
 
 
@@ -84,7 +88,7 @@ class Tail(nn.Module):
         return out
 
 
-class HeadNetwork(nn.Module):
+class TailNetwork(nn.Module):
     """Tail, pooling, and one hidden layer for all attributes.
 
     Args:
@@ -115,6 +119,22 @@ class HeadNetwork(nn.Module):
         hidden = functional.gelu(self.l1(self.din(torch.cat([statistics, own], 1))))
         out: Tensor = self.l2(self.do(hidden))
         return out
+
+
+def side_network(dropped: float = 0.15, dropped_hidden: float = 0.3) -> nn.Sequential:
+    """The second network: one hidden layer over all 3,968 statistics.
+
+    Args:
+        dropped: Share of the features dropped in training.
+        dropped_hidden: Share of the hidden units dropped in training.
+    """
+    return nn.Sequential(
+        nn.Dropout(dropped),
+        nn.Linear(POOLED, HIDDEN),
+        nn.GELU(),
+        nn.Dropout(dropped_hidden),
+        nn.Linear(HIDDEN, OUTPUTS),
+    )
 
 
 class _Graph:
@@ -153,38 +173,50 @@ class _Graph:
         return self.add("Clip", [scaled, "least", "most"], name)
 
 
-def written(network: HeadNetwork, mean: Array, deviation: Array) -> bytes:
+def written(network: TailNetwork, side: nn.Sequential, mean: Array, deviation: Array) -> bytes:
     """The head as an ONNX file with the inputs `trunk` (1, 512, 14, 14) and `pooled` (1, 3968) and 18 logits.
 
     Args:
-        network: The trained head.
-        mean: Mean of each of the statistics that `used` gives.
+        network: The first trained network.
+        side: The second.
+        mean: Mean of each of the 3,968 statistics.
         deviation: Their standard deviation.
     """
     g = _Graph()
     weights = {k: v.detach().numpy() for k, v in network.state_dict().items()}
+    weights |= {f"side.{k}": v.detach().numpy() for k, v in side.state_dict().items()}
     g.constant("least", np.float32(-MOST_DEVIATIONS))
     g.constant("most", np.float32(MOST_DEVIATIONS))
     x = "trunk"
     for i, (name, groups, stride) in enumerate(BLOCKS):
         kernel = weights[f"tail.b.{i}.conv.weight"]
-        side = kernel.shape[2]
+        side_length = kernel.shape[2]
         weight = g.half(f"{name}_w", kernel) if groups > 1 else g.byte(f"{name}_w", kernel)
         bias = g.constant(f"{name}_b", weights[f"tail.b.{i}.conv.bias"])
-        x = g.add("Conv", [x, weight, bias], name, group=groups, strides=[stride] * 2, pads=[side // 2] * 4)
+        x = g.add("Conv", [x, weight, bias], name, group=groups, strides=[stride] * 2, pads=[side_length // 2] * 4)
         slope = g.constant(f"{name}_slope", weights[f"tail.b.{i}.act.weight"][:, None, None])
         x = g.add("PRelu", [x, slope], f"{name}_act")
     own = g.standard(_pooled(g, x), weights["bn.running_mean"], np.sqrt(weights["bn.running_var"] + 1e-5), "own")
-    first = g.add("Slice", ["pooled", *_ends(g, "first", 0, STATISTICS)], "first")
-    last = g.add("Slice", ["pooled", *_ends(g, "last", -EMBEDDING, np.iinfo(np.int64).max)], "last")
-    given = g.standard(g.add("Concat", [first, last], "read", axis=1), mean, deviation, "given")
-    both = g.add("Concat", [given, own], "features", axis=1)
-    hidden = g.add("Gemm", [both, g.byte("l1_w", weights["l1.weight"]), g.constant("l1_b", weights["l1.bias"])],
-                   "hidden", transB=1)  # fmt: skip
-    gelu = _gelu(g, hidden)
-    g.add("Gemm", [gelu, g.half("l2_w", weights["l2.weight"]), g.constant("l2_b", weights["l2.bias"])], "logits",
-          transB=1)  # fmt: skip
+    given = g.standard("pooled", mean, deviation, "given")
+    first = g.add("Slice", [given, *_ends(g, "first", 0, STATISTICS)], "first")
+    last = g.add("Slice", [given, *_ends(g, "last", POOLED - EMBEDDING, POOLED)], "last")
+    features = g.add("Concat", [first, last, own], "features", axis=1)
+    main = _layers(g, features, "tail", weights, ("l1", "l2"), TAIL_SHARE)
+    other = _layers(g, given, "side", weights, ("side.1", "side.4"), 1 - TAIL_SHARE)
+    g.add("Add", [main, other], "logits")
     return _model(g)
+
+
+def _layers(g: _Graph, x: str, name: str, weights: Mapping[str, Any], layers: tuple[str, str], share: float) -> str:
+    """The hidden layer and the last one, whose weights are scaled by the network's share of the logits."""
+    first, last = layers
+    wide = [g.byte(f"{name}_w1", weights[f"{first}.weight"]), g.constant(f"{name}_b1", weights[f"{first}.bias"])]
+    hidden = _gelu(g, g.add("Gemm", [x, *wide], f"{name}_hidden", transB=1), name)
+    thin = [
+        g.half(f"{name}_w2", weights[f"{last}.weight"] * share),
+        g.constant(f"{name}_b2", weights[f"{last}.bias"] * np.float32(share)),
+    ]
+    return g.add("Gemm", [hidden, *thin], f"{name}_logits", transB=1)
 
 
 def _pooled(g: _Graph, x: str) -> str:
@@ -201,17 +233,17 @@ def _ends(g: _Graph, name: str, start: int, end: int) -> list[str]:
     return [g.constant(f"{name}_{k}", np.array([v], np.int64)) for k, v in numbers.items()]
 
 
-def _gelu(g: _Graph, x: str) -> str:
-    root = g.constant("inverse_root_2", np.float32(1 / np.sqrt(2)))
-    erf = g.add("Erf", [g.add("Mul", [x, root], "gelu_scaled")], "gelu_erf")
-    weight = g.add("Add", [erf, g.constant("one", np.float32(1))], "gelu_weight")
-    return g.add("Mul", [g.add("Mul", [x, weight], "gelu_twice"), g.constant("half", np.float32(0.5))], "gelu")
+def _gelu(g: _Graph, x: str, name: str) -> str:
+    root = g.constant(f"{name}_root", np.float32(1 / np.sqrt(2)))
+    erf = g.add("Erf", [g.add("Mul", [x, root], f"{name}_scaled")], f"{name}_erf")
+    weight = g.add("Add", [erf, g.constant(f"{name}_one", np.float32(1))], f"{name}_weight")
+    twice = g.add("Mul", [x, weight], f"{name}_twice")
+    return g.add("Mul", [twice, g.constant(f"{name}_half", np.float32(0.5))], f"{name}_gelu")
 
 
 def _model(g: _Graph) -> bytes:
     trunk = helper.make_tensor_value_info("trunk", TensorProto.FLOAT, [1, 512, 14, 14])
-    width = STATISTICS + 2 * TAIL_CHANNELS + EMBEDDING
-    pooled = helper.make_tensor_value_info("pooled", TensorProto.FLOAT, [1, width])
+    pooled = helper.make_tensor_value_info("pooled", TensorProto.FLOAT, [1, POOLED])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, OUTPUTS])
     graph = helper.make_graph(g.nodes, "demographics", [trunk, pooled], [logits], g.weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)

@@ -3,8 +3,8 @@
 python -m benchmarks.fit_demographics [--trial]
 
 About ten minutes of one core for features (kept in build/benchmarks), ten for each fit. The training split is cut in
-three: 73 % to fit, 15 % to choose settings on (`--trial` fits on the first part only, prints figures of the second and
-chooses the balance), 12 % to calibrate, which neither fit has seen. The shipped head is fitted on the first two.
+three: 73 % to fit, 15 % to choose settings on, 12 % to calibrate. The shipped head is fitted on the first two parts;
+`--trial` fits on the first alone and prints figures of the second, and what each balance between classes would do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from annotators.sface import SFace
 from annotators.weights import ModelStore
 from benchmarks.demographic_features import Faces, coding, crop_of, found_faces, variant
 from benchmarks.demographic_network import written
-from benchmarks.demographic_rules import Balance, choose_balance, rules, split_logits, true_classes
+from benchmarks.demographic_rules import Balance, balance_table, rules, split_logits, true_classes
 from benchmarks.demographic_training import (
     CALIBRATE,
     CHOOSE,
@@ -43,7 +43,7 @@ from benchmarks.toml_text import toml_value
 VARIANTS = ("plain", "mirror")
 NAME = "demographics"
 BALANCE = Balance()
-"""As `--trial` chose."""
+"""Chosen from what `--trial` printed."""
 PROVENANCE = {
     "data": "FairFace (K. Karkkainen and J. Joo, 2021), CC BY 4.0, 17,938 faces of a training split of 17,949",
     "network": "SFace (Apache-2.0): maps conv_4, conv_6, conv_12 and embedding frozen, conv_13 and conv_14 trained on",
@@ -85,7 +85,7 @@ def finish(trained: Trained, found: Faces, truth: Truth, rows: Indices, models: 
     folder = heads_folder()
     folder.mkdir(parents=True, exist_ok=True)
     network = folder / f"{NAME}.onnx"
-    network.write_bytes(written(trained.network, trained.mean, trained.deviation))
+    network.write_bytes(written(trained.network, trained.side, trained.mean, trained.deviation))
     kept = subset(truth, rows)
     logits = shipped_logits(found, rows, network, models)
     print(f"{len(rows)} calibration faces, most probable classes\n{figures(logits, kept)}")
@@ -122,7 +122,7 @@ def main() -> None:
         kept = np.flatnonzero(parts == CHOOSE)
         logits = logits_of(trained, variants[0], codes, kept)
         print(figures(logits, subset(truth, kept)))
-        print("balance", choose_balance(logits, subset(truth, kept), truth))
+        print(balance_table(logits, subset(truth, kept), truth))
         return
     finish(trained, found, truth, np.flatnonzero(parts == CALIBRATE), models)
 

@@ -79,7 +79,7 @@ def test_a_face_opens_with_every_label_and_its_layer(page: Page) -> None:
     dialog = page.locator("dialog")
     assert dialog.is_visible()
     said = dialog.inner_text()
-    for word in ("perceived_age", "age.v1", "pose_yaw", "head_pose.v1", "quality.v1"):
+    for word in ("perceived_age", "demographics.v1", "pose_yaw", "head_pose.v1", "quality.v1"):
         assert word in said
     page.keyboard.press("Escape")
     assert not dialog.is_visible()

@@ -22,7 +22,7 @@ from schemas.columns import faces, images, labels
 CHUNK = 200
 """Samples per insertion; live samples make FiftyOne slow, so they are dropped after each."""
 PROVENANCE = "__layer"
-NOTE = "Age, gender, emotion and skin tone are models' perception, not facts about a person."
+NOTE = "Age, gender, race, emotion and skin tone are models' perception, not facts about a person."
 _log = logging.getLogger(__name__)
 
 Row = dict[str, Any]

@@ -31,7 +31,7 @@ from schemas import REGISTRY, Column, ImageStatus
 from schemas.columns import faces, images, labels
 
 HEADLINES = (
-    labels.AGE_GROUP, labels.AGE, labels.GENDER, labels.PERCEIVED_EMOTION, labels.MONK, labels.AU_SCORE,
+    labels.AGE_GROUP, labels.AGE, labels.GENDER, labels.RACE, labels.PERCEIVED_EMOTION, labels.MONK, labels.AU_SCORE,
     labels.YAW, labels.PITCH, labels.QUALITY_SCORE, faces.BOX_W,
 )  # fmt: skip
 """Cards shown first; every other column that can be drawn follows by group."""
