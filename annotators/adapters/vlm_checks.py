@@ -155,5 +155,5 @@ _DENIALS: dict[str, Callable[[str, Values], str]] = {
     "tilt": _angle(labels.ROLL, {"image_right": 1, "image_left": -1}),
 }
 
-_NEGATIONS = frozenset({"smile", "sharpness", "medium"})
+_NEGATIONS = frozenset({"smile", "sharpness"})
 """Questions of which one answer is that something is not there."""
