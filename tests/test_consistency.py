@@ -425,6 +425,16 @@ def test_pictures_of_one_person_and_copies_of_one_photo(tmp_path: Path) -> None:
     )
 
 
+def test_a_label_that_a_person_corrected_does_not_contradict_the_models_probabilities(dataset: Dataset) -> None:
+    scores_of = [{"Female": 0.1, "Male": 0.9}] * 3
+    values: dict[Column, list[Any]] = {labels.GENDER: ["Male", "Female", "Male"], labels.GENDER_PROB: scores_of}
+    add(dataset, "model", "model", "2026-01-01", values)
+    assert check(dataset, ["perceived_gender_against_probabilities"]).table.num_rows == 1
+    add(dataset, "person", "human", "2026-01-02", {labels.GENDER: [None, "Male", "Female"]})
+    findings = check(dataset, ["perceived_gender_against_probabilities"])
+    assert (findings.table.num_rows, findings.rules[0].checked) == (0, 1)
+
+
 def test_the_layer_holds_the_rules_and_a_score_and_is_written_once(dataset: Dataset) -> None:
     findings = check(dataset)
     info = write_layer(dataset, findings)

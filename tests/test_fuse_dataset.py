@@ -128,6 +128,16 @@ def test_probabilities_are_pooled_where_a_source_gives_them(dataset: Dataset) ->
     assert EMOTION.name in both.layer.columns
 
 
+def test_a_label_that_is_not_sure_enough_stays_null_and_is_marked(dataset: Dataset) -> None:
+    add(dataset, "alone", "model", "2026-03-01", {EMOTION: ["fear", None, "anger"]}, KEYS[1])
+    sure = fuse(dataset, [EMOTION], FuseOptions(layers=["m1", "m2", "m3"], least=0.85))
+    told, flags = column(dataset, sure.layer.name, EMOTION), column(dataset, sure.layer.name, labels.EMOTION_ABSTAINED)
+    unsure = column(dataset, sure.layer.name, labels.uncertainty_of(EMOTION))
+    assert [t is None for t in told] == [u > 0.15 for u in unsure] == flags
+    assert {None, "happiness"} <= set(told)
+    assert column(dataset, sure.layer.name, labels.EMOTION_PROB)[2] is not None
+
+
 def test_truth_from_a_table_and_from_a_layer(dataset: Dataset, tmp_path: Path) -> None:
     ids = dataset.faces([faces.FACE_ID]).column(0).to_pylist()
     true = ["fear", "fear", "fear", "fear", "fear", "fear"]

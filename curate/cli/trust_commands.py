@@ -87,6 +87,9 @@ def fuse(
         ),
     ] = "",
     by: Annotated[str, typer.Option("--by", help="A label column; reliabilities of their own in its groups.")] = "",
+    least: Annotated[
+        float, typer.Option("--least", min=0, max=1, help="Labels less probable than this stay null.")
+    ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
 ) -> None:
     """Fuse several layers of one column into one, weighed by how reliable each is."""
@@ -94,7 +97,9 @@ def fuse(
     from curate.fuse import fuse as combine
     from curate.store import Dataset
 
-    options = FuseOptions(layers=_names(layers), by=_column(by) if by else None, truth=truth or None, quiet=quiet)
+    options = FuseOptions(
+        layers=_names(layers), by=_column(by) if by else None, truth=truth or None, least=least, quiet=quiet
+    )
     fusion = combine(Dataset.open(dataset), columns, options)
     if not quiet:
         for column, facts in fusion.facts.items():

@@ -17,7 +17,7 @@ from curate.evaluate.progress import steps
 from curate.evaluate.quantiles import wilson
 from curate.store import Dataset
 from curate.store.names import FACES
-from curate.store.view import FaceView
+from curate.store.view import PROVENANCE, FaceView
 from schemas import REGISTRY, Column, Kind, UnknownNameError
 from schemas.columns import faces, images, labels
 
@@ -100,7 +100,15 @@ class _Run:
         return list(dict.fromkeys(c.name for c in (*_ALWAYS, *self._by, *read) if c.name in self._here))
 
     def shards(self) -> Iterator[Values]:
-        return (Values(table) for table in self._view.stream(self._columns))
+        """Rows shard by shard, and beside statements of several columns the layers that made them."""
+        joint = list(dict.fromkeys(c.name for r in self._single if r.together for c in r.reads))
+        tables = self._view.stream(self._columns)
+        if not joint:
+            yield from map(Values, tables)
+            return
+        for table, spoken in zip(tables, self._view.stream(joint, provenance=True), strict=True):
+            layers = {name: np.array(spoken.column(name + PROVENANCE).to_pylist(), dtype=object) for name in joint}
+            yield Values(table, layers)
 
     def look(self, values: Values) -> None:
         ids, names = values.label(faces.FACE_ID).tolist(), values.label(images.NAME).tolist()
@@ -110,6 +118,8 @@ class _Run:
             self._groups[column] += values.label(column).tolist()
         for rule in self._single:
             verdict = rule.test(values)
+            if rule.together:
+                verdict = verdict.where(values.of_one_layer(rule.reads))
             self._note(rule, int(verdict.checked.sum()), rows_of(rule, verdict, ids, names))
         for gathered in self._gathered:
             gathered.add(values)

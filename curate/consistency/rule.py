@@ -26,6 +26,10 @@ class Verdict:
     confidence: Numbers
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def where(self, rows: Mask) -> Verdict:
+        """The same for some of the faces; the others count as not checked."""
+        return Verdict(self.checked & rows, np.where(rows, self.confidence, 0.0), self.facts)
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -39,6 +43,8 @@ class Rule:
         source: Why the two exclude each other, and what its thresholds rest on.
         test: Looks at faces one by one.
         also: Columns that it reads where they are there.
+        together: What it reads is one statement, so only columns of one layer are held against each other: a label
+            that a person corrected does not contradict the model's own probabilities.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Rule:
     source: str
     test: Callable[[Values], Verdict]
     also: tuple[Column, ...] = ()
+    together: bool = False
 
     def __post_init__(self) -> None:
         if not (0 < self.severity <= 1 and self.reads and self.says and self.source):

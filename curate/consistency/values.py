@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,12 @@ class Values:
 
     Args:
         table: Rows of the resolved view.
+        layers: Column -> (n,) the layer that each value comes from, where that matters.
     """
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, layers: Mapping[str, Labels] | None = None) -> None:
         self.table = table
+        self._layers = layers or {}
         self._kept: dict[tuple[str, str], Any] = {}
 
     def _once(self, what: str, column: Column, make: Callable[[], Any]) -> Any:
@@ -43,6 +45,11 @@ class Values:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def of_one_layer(self, columns: Sequence[Column]) -> Mask:
+        """Rows in which all of the columns come from one layer."""
+        first, *others = (self._layers[c.name] for c in columns)
+        return np.array([all(o[i] == first[i] for o in others) for i in range(len(self))], bool)
 
     def __contains__(self, column: Column) -> bool:
         return column.name in self.table.column_names

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from curate.fuse.dawid_skene import Priors
-from curate.fuse.labels import Confusions, as_labels, as_scores, decided
+from curate.fuse.labels import Confusions, as_scores, decided, told_labels
 from curate.fuse.method import Floats, Fused, Method, Said, Source, agreed, normalised, rounded
 from schemas import Column
 
@@ -38,6 +38,7 @@ class Distributions(Method):
         groups: Names of groups, for the reliabilities of labels.
         priors: Prior beliefs about labels.
         label: The label column that the distribution stands beside.
+        least: A label less probable than this stays null.
     """
 
     title = "log pooling"
@@ -49,9 +50,11 @@ class Distributions(Method):
         groups: Sequence[str] = (),
         priors: Priors | None = None,
         label: Column | None = None,
+        least: float = 0.0,
     ) -> None:
         super().__init__(column, sources, groups)
         self.label = label
+        self.least = least
         self.confusions = Confusions(label or column, sources, groups, priors or Priors())
         self.weights: Floats = np.full(len(sources), 1 / max(len(sources), 1))
         self.temperatures: Floats | None = None
@@ -123,7 +126,8 @@ class Distributions(Method):
         columns = {self.column: as_scores(self.column, np.where(any_spoke[:, None], belief, np.nan))}
         silent = np.zeros(len(belief), bool) if said.abstained is None else said.abstained
         if self.label is not None:
-            columns[self.label] = as_labels(self.label, np.where(any_spoke & ~silent, chosen, -1))
+            sure = belief[np.arange(len(belief)), chosen] >= self.least
+            columns |= told_labels(self.label, chosen, any_spoke & ~silent & sure, any_spoke)
         unsure = np.where(any_spoke, 1 - belief[np.arange(len(belief)), chosen], np.nan)
         tops = np.where(np.isnan(said.values).all(2), said.codes, filled_top(said.values))
         return Fused(columns, normalised(power), agreed(power, np.equal(tops, chosen[:, None]), spoke), unsure)

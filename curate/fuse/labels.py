@@ -15,7 +15,7 @@ from curate.fuse.families import SAME, families, votes
 from curate.fuse.method import Codes, Floats, Fused, Method, Said, Source, agreed, normalised, rounded
 from curate.fuse.patterns import Patterns
 from curate.scores import scores_beside
-from schemas import Column, Kind, taxonomy
+from schemas import REGISTRY, Column, Kind, taxonomy
 
 ORDERED = frozenset({"age-fairface-9", "monk-10", "ita-6", "fitzpatrick-6", "mouth-state"})
 """Taxonomies whose labels stand in order."""
@@ -108,14 +108,28 @@ class Confusions:
 
 
 class Labels(Method):
-    """Fuses a label or flag; writes the probabilities beside it where such a column is declared."""
+    """Fuses a label or flag; writes the probabilities beside it where such a column is declared.
+
+    Args:
+        column: The label.
+        sources: Who speaks.
+        groups: Names of groups.
+        priors: Prior beliefs.
+        least: A label less probable than this stays null.
+    """
 
     title = "Dawid-Skene"
 
     def __init__(
-        self, column: Column, sources: Sequence[Source], groups: Sequence[str] = (), priors: Priors | None = None
+        self,
+        column: Column,
+        sources: Sequence[Source],
+        groups: Sequence[str] = (),
+        priors: Priors | None = None,
+        least: float = 0.0,
     ) -> None:
         super().__init__(column, sources, groups)
+        self.least = least
         self.confusions = Confusions(column, sources, groups, priors or Priors())
         if self.confusions.ordered:
             self.title = "ordinal Dawid-Skene"
@@ -139,7 +153,8 @@ class Labels(Method):
         chosen = decided(belief, self.confusions.ordered)
         weights = normalised(self.confusions.model.evidence(codes, said.groups))
         unsure = np.where(any_spoke, 1 - belief[np.arange(len(codes)), chosen], np.nan)
-        columns = {self.column: as_labels(self.column, np.where(any_spoke, chosen, -1))}
+        told = any_spoke & (np.nan_to_num(1 - unsure) >= self.least)
+        columns = told_labels(self.column, chosen, told, any_spoke)
         beside = scores_beside(self.column)
         if beside is not None:
             columns[beside] = as_scores(beside, np.where(any_spoke[:, None], belief, np.nan))
@@ -165,6 +180,21 @@ def decided(belief: Floats, ordered: bool) -> Codes:
     if ordered:
         return np.asarray((np.cumsum(belief, axis=1) < 0.5 - 1e-12).sum(1).clip(max=belief.shape[1] - 1))
     return np.asarray(belief.argmax(1))
+
+
+def abstention_of(label: Column) -> Column | None:
+    """The flag that says that no label was given beside probabilities, if one is declared."""
+    found = REGISTRY.get(f"{label.name}_abstained")
+    return found if found is not None and found.kind is Kind.FLAG else None
+
+
+def told_labels(label: Column, chosen: Codes, told: Any, spoke: Any) -> dict[Column, pa.Array]:
+    """Labels, null where they are not told, and the flag of abstention where one is declared."""
+    columns = {label: as_labels(label, np.where(told, chosen, -1))}
+    flag = abstention_of(label)
+    if flag is not None:
+        columns[flag] = pa.array(~told, pa.bool_(), mask=~spoke)
+    return columns
 
 
 def as_labels(column: Column, codes: Codes) -> pa.Array:

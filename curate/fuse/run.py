@@ -18,7 +18,7 @@ from curate.fuse.method import POOLED, Codes, Fused, Said
 from curate.fuse.record import said_what
 from curate.fuse.reference import Reference
 from curate.fuse.sources import Reader, codes_of
-from curate.fuse.task import Task, plan_tasks
+from curate.fuse.task import Beliefs, Task, plan_tasks
 from curate.store import Dataset, LayerInfo
 from curate.store.names import FACES
 from curate.store.publish import publish_layer
@@ -39,6 +39,7 @@ class FuseOptions:
         by: A label column; sources get reliabilities of their own in each of its groups.
         truth: A layer, or a table, of what is known to be true: reliabilities are then measured. Or the JSON files
             (comma-separated) of `facecurate evaluate`, one layer each: their confusions are taken over.
+        least: A label less probable than this stays null, and is marked as abstained where its flag is declared.
         priors: What is believed of people and models before any label is seen.
         quiet: No progress bar.
     """
@@ -46,6 +47,7 @@ class FuseOptions:
     layers: Sequence[str] | None = None
     by: Column | None = None
     truth: str | None = None
+    least: float = 0.0
     priors: Priors = field(default_factory=Priors)
     quiet: bool = True
 
@@ -95,7 +97,7 @@ class _Fuser:
         if by is not None and (by.kind is not Kind.LABEL or not by.taxonomy):
             raise UsageError(f"cannot group by {by.name}", "it is not a label of a taxonomy")
         self.groups: tuple[str, ...] = () if by is None else names_of(by)
-        self.tasks = plan_tasks(dataset, names, options.layers, self.groups, options.priors)
+        self.tasks = plan_tasks(dataset, names, options.layers, Beliefs(self.groups, options.priors, options.least))
         if by is not None and any(by in t.writes for t in self.tasks):
             raise UsageError(f"cannot group by {by.name}", "it is itself fused here", "Give another column")
         self.truth, self.measured = _known(dataset, options.truth)
@@ -147,6 +149,7 @@ class _Fuser:
             "columns": [t.column.name for t in self.tasks],
             "by": None if self.options.by is None else self.options.by.name,
             "truth": (self.truth.layer if self.truth else "") or self.options.truth,
+            "least": self.options.least,
             "priors": vars(self.options.priors),
         }
         for task in self.tasks:

@@ -13,7 +13,7 @@ from curate.fuse.dawid_skene import Priors
 from curate.fuse.distributions import Distributions
 from curate.fuse.evaluations import Evaluations
 from curate.fuse.geometry import Points
-from curate.fuse.labels import Labels
+from curate.fuse.labels import Labels, abstention_of
 from curate.fuse.method import Codes, Floats, Method, Said, Source
 from curate.fuse.numbers import Numbers
 from curate.fuse.reference import Reference
@@ -135,9 +135,22 @@ def label_beside(scores: Column) -> Column | None:
     return next((c for c in REGISTRY.values() if scores_beside(c) is scores), None)
 
 
-def plan_tasks(
-    dataset: Dataset, names: Sequence[str], layers: Sequence[str] | None, groups: Sequence[str], priors: Priors
-) -> list[Task]:
+@dataclass(frozen=True)
+class Beliefs:
+    """What all tasks share.
+
+    Attributes:
+        groups: Names of groups with reliabilities of their own.
+        priors: What is believed before any label is seen.
+        least: A label less probable than this stays null.
+    """
+
+    groups: tuple[str, ...] = ()
+    priors: Priors = field(default_factory=Priors)
+    least: float = 0.0
+
+
+def plan_tasks(dataset: Dataset, names: Sequence[str], layers: Sequence[str] | None, beliefs: Beliefs) -> list[Task]:
     """A task for each column; a label beside wanted probabilities is left to these.
 
     Raises:
@@ -147,38 +160,40 @@ def plan_tasks(
     box = {c.name for c in faces.BOX} | {BOX.name}
     columns = list(dict.fromkeys(BOX if name in box else declared(name) for name in names))
     covered = {label_beside(c) for c in columns if c.kind is Kind.SCORES}
-    return [_task(dataset, c, layers, groups, priors) for c in columns if c not in covered]
+    return [_task(dataset, c, layers, beliefs) for c in columns if c not in covered]
 
 
-def _task(
-    dataset: Dataset, column: Column, layers: Sequence[str] | None, groups: Sequence[str], priors: Priors
-) -> Task:
+def _task(dataset: Dataset, column: Column, layers: Sequence[str] | None, beliefs: Beliefs) -> Task:
+    groups = beliefs.groups
     if column == BOX:
         sources = find_sources(dataset, faces.BOX, layers)
         return Task(column, Points(column, sources, groups, faces.BOX), sources, None, faces.BOX)
-    if column.kind is Kind.SCORES and (column.name.endswith("_prob")):
+    if column.kind is Kind.SCORES and column.name.endswith("_prob"):
         label = label_beside(column)
         sources = find_sources(dataset, [column] if label is None else [column, label], layers)
-        writes = (column,) if label is None else (column, label)
-        return Task(column, Distributions(column, sources, groups, priors, label), sources, label, writes)
+        method = Distributions(column, sources, groups, beliefs.priors, label, beliefs.least)
+        return Task(column, method, sources, label, (column, *_label_columns(label)))
     if column.kind is Kind.FLAG or (column.kind is Kind.LABEL and column.taxonomy):
-        return _label_task(dataset, column, layers, groups, priors)
+        return _label_task(dataset, column, layers, beliefs)
     sources = find_sources(dataset, [column], layers)
     return Task(column, _plain(column, sources, groups), sources, None, (column,))
 
 
-def _label_task(
-    dataset: Dataset, column: Column, layers: Sequence[str] | None, groups: Sequence[str], priors: Priors
-) -> Task:
+def _label_columns(label: Column | None) -> tuple[Column, ...]:
+    """A label and the flag of abstention beside it."""
+    return tuple(c for c in (label, abstention_of(label) if label else None) if c is not None)
+
+
+def _label_task(dataset: Dataset, column: Column, layers: Sequence[str] | None, beliefs: Beliefs) -> Task:
     """Labels are fused by their probabilities where any source gives these."""
     beside = scores_beside(column)
     sources = find_sources(dataset, [column], layers)
-    if beside is None:
-        return Task(column, Labels(column, sources, groups, priors), sources, None, (column,))
-    if not any(beside.name in dataset.layer(s.layer).columns for s in sources):
-        return Task(column, Labels(column, sources, groups, priors), sources, None, (column, beside))
-    method = Distributions(beside, sources, groups, priors, column)
-    return Task(column, method, sources, column, (column, beside))
+    writes = _label_columns(column)
+    if beside is None or not any(s != DETECTOR and beside.name in dataset.layer(s.layer).columns for s in sources):
+        labels = Labels(column, sources, beliefs.groups, beliefs.priors, beliefs.least)
+        return Task(column, labels, sources, None, writes if beside is None else (*writes, beside))
+    method = Distributions(beside, sources, beliefs.groups, beliefs.priors, column, beliefs.least)
+    return Task(column, method, sources, column, (*writes, beside))
 
 
 def _plain(column: Column, sources: Sequence[Source], groups: Sequence[str]) -> Method:

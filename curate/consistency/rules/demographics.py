@@ -42,6 +42,7 @@ def _not_most_probable(label: Column, scores: Column) -> Rule:
         f"{label.name} is {{label}} with a probability of {{mine:.2f}}, but {{best}} has {{top:.2f}}.",
         "a label is the most probable of the scores beside it (docs of the columns)",
         test,
+        together=True,
     )
 
 
@@ -73,6 +74,7 @@ def _abstained(label: Column, flag: Column) -> Rule:
         f"{label.name} is {{label}}, but the model is said to have abstained.",
         "a model that abstains leaves its label null (docs of the columns)",
         test,
+        together=True,
     )
 
 
@@ -91,6 +93,7 @@ def _outside_set(label: Column, chosen: Column) -> Rule:
         f"{label.name} is {{label}}, which is not in its conformal set ({{set}}).",
         "a set of the classes that are likely enough holds the likeliest",
         test,
+        together=True,
     )
 
 
@@ -199,6 +202,7 @@ RULES = (
         "Perceived age group is {group}, but the mean age is {years:.0f} years.",
         "both come from one distribution; a mean 22 years outside the bin (found from there on) means two peaks",
         _age,
+        together=True,
     ),
     *(
         _race(seven, four)
