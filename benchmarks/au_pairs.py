@@ -36,10 +36,10 @@ from benchmarks.statistics import auc, proportion, table
 from schemas.columns import labels
 
 ADULT = ("20-29", "30-39", "40-49", "50-59", "60-69", "70+")
-LEVELS = (2, 3, 5)
-"""Intensities that are drawn: B, C and E."""
+LEVELS = (3, 5)
+"""Intensities that are drawn: C and E."""
 LEVEL_BY_GROUP = 3
-PER_GROUP = 20
+PER_GROUP = 12
 FRONTAL = 15.0
 """Greatest yaw and pitch of a source face, degrees."""
 

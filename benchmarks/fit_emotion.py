@@ -30,7 +30,7 @@ from benchmarks.expression_network import Preparation, as_onnx, fitted, preparat
 from benchmarks.labelling import arguments
 from benchmarks.statistics import macro_f1, table
 
-TEACHERS = 4
+TEACHERS = 3
 EPOCHS = 7.0
 SMOOTHING = 0.1
 RARE = 30
