@@ -12,6 +12,7 @@ import curate
 from curate.cli.main import main
 from curate.evaluate import EvaluateOptions, Evaluation
 from curate.store import Dataset
+from schemas import UsageError
 from schemas.columns import labels
 from tests.evaluation_samples import chances, dataset, write_csv
 
@@ -128,3 +129,22 @@ def test_every_mistake_is_one_line(
 
 def test_a_dataset_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no folder" in complaint(capsys, tmp_path / "no", "--truth", "x.csv")
+
+
+def test_only_the_rows_of_one_split_are_read(sample: Path) -> None:
+    rows = [{"file": f"p{i}.jpg", "gender": "Male", "split": "test" if i < 20 else "train"} for i in range(80)]
+    told = write_csv(sample / "split.csv", rows)
+    found = curate.evaluate(sample / "ds", told, EvaluateOptions(rounds=100, only={"split": "test"}))
+    assert found.matching["rows"] == 20
+    assert found.card.notes == ("Only the 20 of 80 rows with split=test are read.",)
+    with pytest.raises(UsageError, match="no row of the truth split has split=dev"):
+        curate.evaluate(sample / "ds", told, EvaluateOptions(only={"split": "dev"}))
+
+
+def test_a_head_that_may_have_seen_the_faces_is_named(tmp_path: Path) -> None:
+    ds = dataset(tmp_path / "ds", [1], {"demographics.v1": {labels.GENDER: ["Male"]}})
+    told = write_csv(tmp_path / "truth.csv", [{"file": "p0.jpg", "gender": "Male"}])
+    seen = [curate.evaluate(ds, told, EvaluateOptions(rounds=100, note=note)).card.overlaps
+            for note in ("FairFace, CC BY 4.0", "Our own viewers")]  # fmt: skip
+    assert list(seen[0]) == ["demographics"]
+    assert seen[1] == {}

@@ -42,6 +42,9 @@ def evaluate(
         typer.Option("--truth-map", help="COLUMN=MEANING: a dataset column, or file, face_id, image_id, box, points, "
                                          "identity, faces."),
     ] = [],  # noqa: B006 - typer copies it
+    only: Annotated[
+        list[str], typer.Option("--only", help="COLUMN=VALUE: only rows of the truth with it, such as split=test.")
+    ] = [],  # noqa: B006 - typer copies it
     pairs: Annotated[str | None, typer.Option(help="Table of picture pairs with same_person.")] = None,
     note: Annotated[str, typer.Option("--truth-note", help="Who says so, and under which licence.")] = "",
     output: Annotated[
@@ -63,7 +66,8 @@ def evaluate(
         raise UnknownNameError("format", form, FORMATS)
     options = EvaluateOptions(
         columns=names_of(columns), by=names_of(by), layers=names_of(layers), maps=pairs_of(maps, "--map"),
-        names=pairs_of(truth_map, "--truth-map"), pairs=pairs, rounds=rounds, min_group=min_group, iou=iou, note=note,
+        names=pairs_of(truth_map, "--truth-map"), only=pairs_of(only, "--only"), pairs=pairs,
+        rounds=rounds, min_group=min_group, iou=iou, note=note,
         name=name, quiet=quiet or form == "json",
     )  # fmt: skip
     found = run(dataset, truth, options)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from annotators.heads import heads_folder
 from annotators.weights import ModelStore
 from curate.evaluate.roles import Roles
 from curate.evaluate.truth import Truth
@@ -21,7 +22,7 @@ TRAINING_SETS = {
     "RAF-DB": ("raf-db", "rafdb"), "CelebA": ("celeba",), "UTKFace": ("utkface",), "LFW": ("lfw",), "WFLW": ("wflw",),
     "300-W": ("300w", "300-w"), "VGGFace2": ("vggface",), "MS1M": ("ms1m", "ms-celeb"), "DISFA": ("disfa",),
     "BP4D": ("bp4d",), "IMDB-WIKI": ("imdb", "wiki"), "WIDER FACE": ("widerface", "wider face", "wider_face"),
-    "Adience": ("adience",), "MORPH": ("morph",),
+    "Adience": ("adience",), "muxspace": ("muxspace", "facial_expressions", "press-style"), "MORPH": ("morph",),
 }  # fmt: skip
 """Data sets that models are often trained on -> words by which a text speaks of them."""
 
@@ -116,18 +117,28 @@ def _overlaps(words: str, layers: Sequence[LayerInfo]) -> dict[str, str]:
     """Models whose cards name a data set that the truth, too, seems to come from."""
     told = _sets_named(words)
     found: dict[str, str] = {}
+    for model, card in _cards(layers):
+        trained = " ".join(t for t in card.split(". ") if any(w in t.lower() for w in ("train", "fitted")))
+        for name in sorted(told & _sets_named(trained)):
+            found[model] = (
+                f"trained on {name}, its card says, and this truth speaks of it: it may have seen these faces"
+            )
+    return found
+
+
+def _cards(layers: Sequence[LayerInfo]) -> Iterator[tuple[str, str]]:
+    """Name and card of every model that the layers used: files of the catalogue, and heads of the package."""
     store = ModelStore()
     for weight in dict.fromkeys(w for layer in layers for w in layer.weights):
         try:
-            entry = store.entry(weight)
+            yield weight, store.entry(weight).card
         except UnknownNameError:
             continue
-        trained = " ".join(t for t in entry.card.split(". ") if "train" in t.lower() or "fitted" in t.lower())
-        for name in sorted(told & _sets_named(trained)):
-            found[weight] = (
-                f"its card says it was trained on {name}, which this truth speaks of: it may have seen these pictures"
-            )
-    return found
+    for name in dict.fromkeys(layer.annotator for layer in layers):
+        beside = (heads_folder() / f"{name}.toml", heads_folder() / f"{name}.md")
+        texts = [file.read_text("utf-8") for file in beside if file.is_file()]
+        if texts:
+            yield name, "fitted on: " + " ".join(texts).replace(". ", ", ")
 
 
 def _sets_named(text: str) -> set[str]:

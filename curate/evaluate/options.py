@@ -20,6 +20,7 @@ class EvaluateOptions:
         names: Truth column -> what it is: a dataset column, or `file`, `face_id`, `image_id`, `box`, `points`,
             `identity`, `faces`.
         pairs: Table of picture pairs with `same_person`, for verification.
+        only: Truth column -> value: rows with another value are not read, such as those of another split.
         rounds: Resamples behind each bootstrap interval.
         seed: Of the resampling.
         min_group: Groups with fewer faces are flagged as too small to compare.
@@ -35,6 +36,7 @@ class EvaluateOptions:
     maps: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     pairs: str | Path | None = None
+    only: Mapping[str, str] = field(default_factory=dict)
     rounds: int = 1000
     seed: int = 0
     min_group: int = 30

@@ -100,7 +100,7 @@ def render(evaluation: Evaluation) -> str:
     )  # fmt: skip
     environment.filters["n"] = "{:,}".format
     style = _asset("curate.report", "page.css") + _asset("curate.evaluate", "page.css")
-    views = [_view(section) for section in evaluation.sections]
+    views = _views(evaluation)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("page.html").render(
         evaluation=evaluation,
@@ -119,7 +119,12 @@ def render(evaluation: Evaluation) -> str:
 
 def summary(evaluation: Evaluation) -> list[Line]:
     """One line per section: the first figure, the worst group and the gap."""
-    return [_line(_view(section)) for section in evaluation.sections]
+    return [_line(view) for view in _views(evaluation)]
+
+
+def _views(evaluation: Evaluation) -> list[SectionView]:
+    least = int(evaluation.options["min_group"])
+    return [_view(section, least) for section in evaluation.sections]
 
 
 def _asset(package: str, name: str) -> str:
@@ -131,7 +136,7 @@ def _small_groups(evaluation: Evaluation) -> list[str]:
     return [f"{name} ({n})" for grouping in evaluation.groupings for name, n in grouping["groups"].items() if n < least]
 
 
-def _view(section: Section) -> SectionView:
+def _view(section: Section, least: int) -> SectionView:
     rows = tuple(
         (m.title, number(m, e.value, unit=True), interval(m, e), f"{e.n:,}", m.doc) for m, e in figures_of(section)
     )
@@ -140,7 +145,7 @@ def _view(section: Section) -> SectionView:
     bar = charts.states(asked, "What became of the faces") if len(asked) > 1 and ANSWERED in section.counts else None
     return SectionView(
         anchor=f"s-{section.name}-{section.task}", section=section, task=TASKS.get(section.task, section.task),
-        rows=rows, charts=tuple(_charts(section)), splits=tuple(_splits(section)), counts=counts, bar=bar,
+        rows=rows, charts=tuple(_charts(section)), splits=tuple(_splits(section, least)), counts=counts, bar=bar,
         speakers=", ".join(f"{name} ({n:,})" for name, n in section.speakers.items()),
         tiny=tuple(s.by for s in section.splits if all(g.small for g in s.groups)),
     )  # fmt: skip
@@ -241,7 +246,7 @@ def _field_label(entry: Mapping[str, Any]) -> str:
     return f"{entry['name']} ({of})"
 
 
-def _splits(section: Section) -> Iterator[SplitView]:
+def _splits(section: Section, least: int) -> Iterator[SplitView]:
     measure = section.headline
     if measure is None:
         return
@@ -255,7 +260,7 @@ def _splits(section: Section) -> Iterator[SplitView]:
                 g.name,
                 g.figures[shown.key],
                 g.n,
-                _style(g.small, gap is not None and gap.size.value > 0 and g.name == gap.worst),
+                _style(g.figures[shown.key].n < least, gap is not None and gap.size.value > 0 and g.name == gap.worst),
             )
             for g in split.groups
             if shown.key in g.figures
@@ -272,7 +277,7 @@ def _splits(section: Section) -> Iterator[SplitView]:
                 (g.name, g.n, "small" if g.small else "", tuple(figure(m, g.figures[m.key]) for m in measures))
                 for g in split.groups
             ),
-            small=sum(g.small for g in split.groups), unknown=split.unknown,
+            small=sum(r.style == "small" for r in rows), unknown=split.unknown,
         )  # fmt: skip
 
 

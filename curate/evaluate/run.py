@@ -22,7 +22,7 @@ from curate.evaluate.tasks.flags import flags_section
 from curate.evaluate.tasks.labels import labels_section
 from curate.evaluate.tasks.numbers import numbers_section
 from curate.evaluate.tasks.scores import scores_section
-from curate.evaluate.truth import Truth, read_truth
+from curate.evaluate.truth import Truth, narrowed, read_truth
 from curate.store import Dataset, LayerInfo
 from schemas import Column, FacecurateError, Kind, UsageError
 from schemas.columns.faces import FACES
@@ -72,7 +72,7 @@ def open_board(ds: Dataset, truth: str | Path, options: EvaluateOptions) -> Boar
     Raises:
         FacecurateError: as `evaluate`.
     """
-    told = read_truth(truth, ds)
+    told = narrowed(read_truth(truth, ds), options.only)
     layers = speaking_layers(ds, options.layers, told)
     present = list(dict.fromkeys([*FACES, *(c for layer in layers for c in layer.columns)]))
     check_columns(told, options.maps)

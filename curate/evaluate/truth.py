@@ -16,7 +16,7 @@ from curate.ingest.containers import open_parquet
 from curate.ingest.filesystem import exists, open_binary
 from curate.ingest.lists import is_list, text_columns
 from curate.store import Dataset
-from schemas import Kind, UsageError
+from schemas import Kind, UnknownNameError, UsageError
 from schemas.column import REGISTRY
 from schemas.columns import faces, images, labels
 
@@ -72,6 +72,26 @@ def read_truth(source: str | Path, ds: Dataset) -> Truth:
     if text == EXTRA and not Path(text).exists():
         return _of_list(ds)
     return _of_file(text)
+
+
+def narrowed(truth: Truth, only: Mapping[str, str]) -> Truth:
+    """The rows in which columns have these values.
+
+    Raises:
+        UnknownNameError: if there is no such column; offers the nearest.
+        UsageError: if no row is left.
+    """
+    if not only:
+        return truth
+    for name in only:
+        if name not in truth.columns:
+            raise UnknownNameError(f"column of the truth {truth.name}", name, truth.columns)
+    rows = [i for i in range(len(truth)) if all(str(truth.columns[n][i]) == v for n, v in only.items())]
+    said = ", ".join(f"{n}={v}" for n, v in only.items())
+    if not rows:
+        raise UsageError(f"no row of the truth {truth.name} has {said}")
+    note = f"Only the {len(rows):,} of {len(truth):,} rows with {said} are read."
+    return replace(truth.take(rows), notes=(*truth.notes, note))
 
 
 def _of_file(path: str) -> Truth:

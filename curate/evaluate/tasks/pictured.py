@@ -16,7 +16,6 @@ from curate.evaluate.metrics import detection, regression
 from curate.evaluate.metrics.counting import Floats, mean, ratio, total, weights
 from curate.evaluate.results import Section
 from curate.evaluate.roles import DETECTION as NAME
-from curate.evaluate.roles import FILE
 from curate.evaluate.scoring import overall, splits
 from schemas.columns import faces
 
@@ -34,7 +33,7 @@ def makers(board: Board) -> Iterator[tuple[str, str, Maker]]:
         yield NAME, roles.box[0], _boxes
     elif any(v is not None for v in roles.face_counts(board.whole)):
         yield NAME, ", ".join(roles.counts), _counts
-    elif roles.key == FILE or roles.key is None:
+    elif roles.key != faces.FACE_ID.name:
         yield NAME, roles.key_column, _shown
 
 
