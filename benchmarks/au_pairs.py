@@ -39,7 +39,7 @@ ADULT = ("20-29", "30-39", "40-49", "50-59", "60-69", "70+")
 LEVELS = (3, 5)
 """Intensities that are drawn: C and E."""
 LEVEL_BY_GROUP = 3
-PER_GROUP = 12
+PER_GROUP = 10
 FRONTAL = 15.0
 """Greatest yaw and pitch of a source face, degrees."""
 

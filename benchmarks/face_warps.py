@@ -157,9 +157,11 @@ def _redrawn(picture: Pixels, old: Array, new: Array) -> Pixels:
     anchors = [centre + (hull - centre) * scale for scale in ANCHOR_SCALES]
     frame = np.array([[-9, -9], [corner[0] + 9, -9], [-9, corner[1] + 9], corner + 9])
     fixed = np.vstack([*anchors, frame])
-    grid = np.stack(np.meshgrid(*(np.arange(s) + 0.5 for s in picture.shape[1::-1])), axis=-1) / SUPERSAMPLING
+    height, width = (side // SUPERSAMPLING for side in picture.shape[:2])
+    small = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), axis=-1)
     shift = LinearNDInterpolator(np.vstack([new, fixed]), np.vstack([old - new, np.zeros_like(fixed)]), fill_value=0)
-    source = (grid + shift(grid)) * SUPERSAMPLING - 0.5
+    moved = cv2.resize(shift(small), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR) * SUPERSAMPLING
+    source = np.stack(np.meshgrid(*(np.arange(s) for s in picture.shape[1::-1])), axis=-1) + moved
     x, y = source[..., 0].astype(np.float32), source[..., 1].astype(np.float32)
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
