@@ -1,6 +1,7 @@
 """How often SFace takes two people for one: false-match rates over random FairFace pairs, per group.
 
-FairFace holds hardly any person twice, so two of its faces are taken to be two people.
+Two faces of FairFace are taken to be two people. It does hold some people many times (benchmarks/identity_people.py
+shows it), so these rates are upper bounds: close ones up to .42, far too high from .46 on.
 
 python -m benchmarks.identity
 """

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -107,7 +108,8 @@ def deduplicate(source: Path, target: Path, threshold: float) -> dict[str, Any]:
     np.savez(target.with_suffix(".npz"), a=pairs.a, b=pairs.b)
     clock.append(time.perf_counter())
     steps = dict(zip(("read", "search", "group and write"), np.diff(clock).tolist(), strict=True))
-    return {"seconds": steps, "pairs": len(pairs), "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": steps, "cpu": time.process_time(), "pairs": len(pairs), "peak": peak}
 
 
 def check(vectors: Floats, planted: NDArray[np.int64], target: Path, threshold: float) -> None:
@@ -163,7 +165,9 @@ def main() -> None:
         result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         steps = ", ".join(f"{what} {seconds:.0f} s" for what, seconds in result["seconds"].items())
         print(f"{options.rows:,} embeddings of 128 numbers, pairs of cosine {options.threshold} and more:")
-        print(f"{sum(result['seconds'].values()):.0f} s ({steps}), peak memory {result['peak'] / 2**30:.2f} GiB")
+        total, load = sum(result["seconds"].values()), os.getloadavg()[1]
+        print(f"{total:.0f} s ({steps}), {result['cpu']:.0f} s of processor time, load average {load:.1f}")
+        print(f"peak memory {result['peak'] / 2**30:.2f} GiB")
         print(f"{result['pairs']:,} pairs")
         check(vectors, planted, target, options.threshold)
 

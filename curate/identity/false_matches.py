@@ -90,17 +90,39 @@ def _strangers(rows: Ints, truth: Ints) -> tuple[Ints, Ints]:
 def _rate(people: Faces, source: str, by: str, group: str, a: Ints, b: Ints, threshold: float) -> Rate:
     if not len(a):
         return Rate(source, by, group, 0, 0, None, None, None)
-    matches = int((cosines(people.vectors, a, b) >= threshold).sum())
-    faces = len(np.unique(np.concatenate([a, b])))
-    low, high = wilson(matches / len(a), min(len(a), faces))
-    return Rate(source, by, group, len(a), matches, matches / len(a), low, high)
+    match = cosines(people.vectors, a, b) >= threshold
+    share = float(match.mean())
+    low, high = wilson(share, independent(a, b, match))
+    return Rate(source, by, group, len(a), int(match.sum()), share, low, high)
+
+
+def independent(a: Ints, b: Ints, match: NDArray[np.bool_]) -> float:
+    """How many independent pairs would give as wide an interval as these, which share faces.
+
+    The variance of the share is that of pairs of which those with a face in common go together
+    (M. Fafchamps and F. Gubert, "The formation of risk sharing networks", 2007). Where no pair or every
+    pair matches there is nothing to estimate it from: then it is the number of distinct faces, if less.
+
+    Args:
+        a: First faces.
+        b: Second faces.
+        match: Which pairs match.
+    """
+    share, pairs = float(match.mean()), len(match)
+    if share in (0.0, 1.0):
+        return min(pairs, len(np.unique(np.concatenate([a, b]))))
+    ends = np.concatenate([a, b])
+    error = np.tile(match - share, 2)
+    by_face = np.bincount(ends, weights=error)
+    alone = float((error[:pairs] ** 2).sum())
+    together = max(float((by_face**2).sum()) - alone, alone)
+    return max(share * (1 - share) * pairs**2 / together, 1.0)
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:
     """Wilson's 95 % score interval of a share.
 
-    Pairs share faces and are not independent: callers give the number of distinct faces where it is less
-    than the number of pairs, which widens the interval. E. B. Wilson, "Probable inference", 1927.
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
 
     Args:
         share: The observed share.
