@@ -146,8 +146,19 @@ def test_truth_from_a_table_and_from_a_layer(dataset: Dataset, tmp_path: Path) -
     for source in (str(path), "people"):
         facts = fuse(dataset, [EMOTION], FuseOptions(layers=["m1", "m2", "m3"], truth=source)).facts[EMOTION.name]
         assert facts["faces_with_truth"] == (6 if source.endswith("csv") else 1)
+    by_name = tmp_path / "names.csv"
+    names = dataset.faces([faces.IMAGE_ID]).column(0).to_pylist()
+    pa.csv.write_csv(pa.table({faces.IMAGE_ID.name: names[:4], EMOTION.name: ["fear", "Fear", "", "anger"]}), by_name)
+    with pytest.raises(UsageError, match="holds 'Fear'"):
+        fuse(dataset, [EMOTION], FuseOptions(truth=str(by_name)))
+    pa.csv.write_csv(pa.table({faces.IMAGE_ID.name: names[:4], EMOTION.name: ["fear", "fear", "", "anger"]}), by_name)
+    assert fuse(dataset, [EMOTION], FuseOptions(truth=str(by_name))).facts[EMOTION.name]["faces_with_truth"] == 3
     with pytest.raises(UsageError, match="says nothing about"):
         fuse(dataset, [AGE], FuseOptions(truth=str(path)))
+    keyless = tmp_path / "keyless.csv"
+    pa.csv.write_csv(pa.table({EMOTION.name: ["fear"]}), keyless)
+    with pytest.raises(UsageError, match="has no column of keys"):
+        fuse(dataset, [EMOTION], FuseOptions(truth=str(keyless)))
     bad = tmp_path / "bad.csv"
     pa.csv.write_csv(pa.table({faces.FACE_ID.name: ids[:1], EMOTION.name: ["bored"]}), bad)
     with pytest.raises(UsageError, match="holds 'bored'"):

@@ -13,6 +13,7 @@ from curate.fuse.method import Source
 from curate.fuse.sources import Reader
 from curate.store import Dataset
 from curate.store.names import FACES
+from curate.store.view import FaceView
 from schemas import Column, Kind, TaxonomyError, UsageError, taxonomy
 from schemas.columns import faces, images
 
@@ -39,6 +40,8 @@ class Reference:
         name = source.removeprefix(LAYER)
         self.layer = name if source.startswith(LAYER) or name in known else ""
         self._table: Truth | None = None
+        self._values: dict[str, dict[str, Any]] = {}
+        self._view = FaceView(dataset, [])
         if self.layer:
             dataset.layer(self.layer)
             return
@@ -56,25 +59,26 @@ class Reference:
         """True values of a shard's faces."""
         if self._table is None:
             return self._reader.array(key, column, Source(self.layer))
-        names = self._dataset.read(FACES, key, [faces.FACE_ID, faces.IMAGE_ID])
-        wanted = self._keys(key, names)
-        values = dict(zip(map(str, self._table.columns[self._key]), self._table.columns[column.name], strict=True))
+        wanted = self._keys(key)
+        if column.name not in self._values:
+            known = map(str, self._table.columns[self._key])
+            self._values[column.name] = dict(zip(known, self._table.columns[column.name], strict=True))
+        values = self._values[column.name]
         return pa.array([_value(column, values.get(k)) for k in wanted], column.type)
 
-    def _keys(self, key: str, names: pa.Table) -> list[str]:
+    def _keys(self, key: str) -> list[str]:
         """Key of each face; empty where its picture has several faces and the key is the picture's."""
+        own = _texts(self._view.part(key, [self._view.want(self._key)]))
         if self._key == faces.FACE_ID.name:
-            return [str(v) for v in names.column(faces.FACE_ID.name).to_pylist()]
-        pictures = names.column(faces.IMAGE_ID.name).to_pylist()
+            return own
+        pictures = _texts(self._dataset.read(FACES, key, [faces.IMAGE_ID]))
         alone = Counter(pictures)
-        if self._key == images.NAME.name:
-            table = self._dataset.read("images", key, [images.IMAGE_ID, images.NAME])
-            known = dict(
-                zip(*(table.column(c).to_pylist() for c in (images.IMAGE_ID.name, images.NAME.name)), strict=True)
-            )
-        else:
-            known = {p: p for p in pictures}
-        return [str(known.get(p, "")) if alone[p] == 1 else "" for p in pictures]
+        return [name if alone[picture] == 1 else "" for name, picture in zip(own, pictures, strict=True)]
+
+
+def _texts(table: pa.Table) -> list[str]:
+    """The only column of a table as texts."""
+    return [str(v) for v in table.column(0).to_pylist()]
 
 
 def _value(column: Column, value: Any) -> Any:
