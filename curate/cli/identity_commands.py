@@ -34,7 +34,7 @@ def identity(
     threshold: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Least average cosine of one person; chosen by the number of faces if not given."
+            min=0.3, max=1, help="Least average cosine of one person; chosen by the number of faces if not given."
         ),
     ] = None,
     by: Annotated[

@@ -17,7 +17,7 @@ from curate.identity.false_matches import Rate, false_matches
 from curate.identity.gather import Faces, codes, fingerprint, gather
 from curate.identity.graph import Ints, pairs_within
 from curate.identity.layers import publish
-from curate.identity.similar import Pairs, Search, similar_pairs
+from curate.identity.similar import THOROUGH, Pairs, Search, similar_pairs
 from curate.store import Dataset, LayerInfo, config_hash
 from schemas import Column, UsageError
 from schemas.columns import labels
@@ -53,7 +53,7 @@ class Settings:
     assume_adults: bool = False
     by: tuple[str, ...] = ()
     truth: str = ""
-    search: Search = field(default_factory=Search)
+    search: Search = field(default_factory=lambda: THOROUGH)
 
 
 @dataclass(frozen=True)

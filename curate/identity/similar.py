@@ -69,6 +69,11 @@ class Search:
     neighbours: int = 32
 
 
+THOROUGH = Search(probes=32)
+"""For lines far below those of copies. Of 17,288 FairFace faces it finds 99.9 % of the pairs from .57 up and
+99.0 % from .47 up; with 8 probes 98.6 % and 92.3 %."""
+
+
 def similar_pairs(vectors: Floats, threshold: float, search: Search | None = None) -> Pairs:
     """Pairs of rows whose cosine reaches the threshold.
 

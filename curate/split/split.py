@@ -24,6 +24,8 @@ from schemas.columns import faces, images
 
 FOLDER = "splits"
 VERSION = "1"
+CONTENT = {"name": str, "layer": str, "revision": int, "settings": dict, "layers": list, "facts": dict}
+"""What a certificate must hold."""
 
 
 def layer_name(name: str) -> str:
@@ -117,8 +119,11 @@ def verify_split(ds: Dataset, name: str) -> list[str]:
         fix = f"Known: {', '.join(known)}" if known else "Make one: facecurate split DATASET"
         raise DatasetError(f"{ds.path} has no split certificate '{name}'", fix=fix)
     certificate = read_json(path)
-    if not isinstance(certificate.get("facts"), dict) or not isinstance(certificate.get("settings"), dict):
-        raise DatasetError(f"{path} is no certificate of a split", "facts or settings are missing")
+    odd = [key for key, kind in CONTENT.items() if not isinstance(certificate.get(key), kind)]
+    if odd:
+        raise DatasetError(f"{path} is no certificate of a split", f"missing or of the wrong kind: {', '.join(odd)}")
+    if certificate["name"] != name:
+        return [f"this is the certificate of split '{certificate['name']}'"]
     try:
         return _check(ds, certificate)
     except FacecurateError as error:
@@ -127,7 +132,7 @@ def verify_split(ds: Dataset, name: str) -> list[str]:
 
 def _check(ds: Dataset, certificate: dict[str, Any]) -> list[str]:
     settings, layers = Settings.from_dict(certificate["settings"]), certificate["layers"]
-    at = ds.at_revision(int(certificate["revision"]))
+    at = ds.at_revision(certificate["revision"])
     info = at.layer(layer_name(certificate["name"]))
     found = []
     if dict(info.config) != {"settings": settings.as_dict(), "layers": layers}:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from curate.identity.gather import Faces, fingerprint
 from curate.identity.graph import Ints
-from curate.identity.similar import similar_pairs
+from curate.identity.similar import THOROUGH, similar_pairs
 from curate.split.settings import IDENTITY, Settings
 from curate.split.units import Material, look_alikes
 
@@ -84,7 +84,7 @@ def similarity(people: Faces, settings: Settings, part: Ints) -> dict[str, Any]:
     place = part[rows]
     found: dict[str, Any] = {"most": None, "faces": [], "alike": settings.alike, "pairs_alike": 0, "all_compared": True}
     for line in LINES:
-        pairs = similar_pairs(vectors, min(line, settings.alike))
+        pairs = similar_pairs(vectors, min(line, settings.alike), THOROUGH)
         found["all_compared"] = pairs.exact
         apart = pairs.only(place[pairs.a] != place[pairs.b])
         if len(apart):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curate.identity.gather import Faces, codes, gather
 from curate.identity.graph import Ints, chain, components
-from curate.identity.similar import similar_pairs
+from curate.identity.similar import THOROUGH, similar_pairs
 from curate.split.settings import DUPLICATES, IDENTITY, Settings
 from curate.store import Dataset
 from schemas import REGISTRY, Column, Kind, UsageError
@@ -107,7 +107,7 @@ def look_alikes(people: Faces, settings: Settings) -> tuple[Ints, Ints]:
     rows = np.flatnonzero(people.present)
     if settings.children != "tie":
         rows = rows[~people.guarded[rows]]
-    pairs = similar_pairs(np.ascontiguousarray(people.vectors[rows]), settings.alike)
+    pairs = similar_pairs(np.ascontiguousarray(people.vectors[rows]), settings.alike, THOROUGH)
     return rows[pairs.a], rows[pairs.b]
 
 
