@@ -13,7 +13,7 @@ import pytest
 from curate.evaluate import EvaluateOptions, Evaluation
 from curate.evaluate.run import evaluate
 from schemas import Column, UnknownNameError, UsageError, taxonomy
-from schemas.columns import labels
+from schemas.columns import images, labels
 from tests.evaluation_samples import add, chances, dataset, write_csv
 
 QUICK = EvaluateOptions(rounds=100)
@@ -296,3 +296,19 @@ def test_the_same_evaluation_gives_the_same_bytes(tmp_path: Path) -> None:
     pages = [evaluate(tmp_path / "ds", tmp_path / "truth.csv", QUICK).save(tmp_path / str(i)) for i in range(2)]
     for a, b in zip(*pages, strict=True):
         assert a.read_bytes() == b.read_bytes()
+
+
+def test_columns_of_the_pictures_group_too(tmp_path: Path) -> None:
+    ds = dataset(tmp_path / "ds", [1] * 4, {"g.v1": {labels.GENDER: ["Male", "Male", "Female", "Female"]}})
+    rows = [{"file": f"p{i}.jpg", "gender": "Male"} for i in range(4)]
+    told = write_csv(tmp_path / "t.csv", rows)
+    (split,) = evaluate(ds, told, quick(by=(images.WIDTH.name,))).section(labels.GENDER.name).splits
+    assert [(g.name, g.figures["accuracy"].value) for g in split.groups] == [("640", 0.5)]
+
+
+def test_numbers_are_grouped_by_quarters(tmp_path: Path) -> None:
+    ds = dataset(tmp_path / "ds", [1] * 40, {"g.v1": {labels.GENDER: ["Male"] * 40}})
+    rows = [{"file": f"p{i}.jpg", "gender": "Male" if i < 10 else "Female", "blur": i / 10} for i in range(40)]
+    told = write_csv(tmp_path / "t.csv", rows)
+    (split,) = evaluate(ds, told, quick(by=("blur",))).section(labels.GENDER.name).splits
+    assert [(g.n, g.figures["accuracy"].value) for g in split.groups] == [(10, 1), (10, 0), (10, 0), (10, 0)]

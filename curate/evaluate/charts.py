@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -14,12 +14,18 @@ from curate.evaluate.wording import figure, number
 from curate.report.charts import nice_step, short
 
 WIDTH = 350
-LABEL = 122
+LETTER = 6.9
+"""Width of a letter of a label, about."""
+LONGEST = 21
 RIGHT = 48
 ROW = 23
 NARROWEST = 300
 SQUARE = 300
 MARGIN = 40
+
+
+Scale = Callable[[float], float]
+"""From a value to its place across."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,11 @@ def dots(rows: Sequence[Dot], measure: Measure, whole: Estimate | None, name: st
         name: Accessible name of the picture.
     """
     low, high, step = _domain([*(r.estimate for r in rows), *([whole] if whole else [])], measure)
-    room = WIDTH - LABEL - RIGHT
+    left = 16 + LETTER * min(max((len(r.label) for r in rows), default=1), LONGEST)
+    room = WIDTH - left - RIGHT
 
     def x(value: float) -> float:
-        return LABEL + room * (min(max(value, low), high) - low) / (high - low)
+        return left + room * (min(max(value, low), high) - low) / (high - low)
 
     height = ROW * len(rows) + 26
     parts = [_open(name, WIDTH, height)]
@@ -63,12 +70,11 @@ def dots(rows: Sequence[Dot], measure: Measure, whole: Estimate | None, name: st
         parts.append(f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="2" y2="{height - 22}"/>')
         text = f"{100 * tick:.0f}" if measure.share else short(tick)
         parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{height - 8}" text-anchor="middle">{text}</text>')
-    parts += [_dot(row, i * ROW + 2, measure, x) for i, row in enumerate(rows)]
+    parts += [_dot(row, i * ROW + 2, measure, x, left) for i, row in enumerate(rows)]
     return Markup("".join(parts) + "</svg>")
 
 
-def _band(x: object, whole: Estimate, height: float) -> str:
-    assert callable(x)
+def _band(x: Scale, whole: Estimate, height: float) -> str:
     if not (math.isfinite(whole.low) and math.isfinite(whole.high)):
         return ""
     left, right = x(whole.low), x(whole.high)
@@ -78,15 +84,14 @@ def _band(x: object, whole: Estimate, height: float) -> str:
     )
 
 
-def _dot(row: Dot, y: float, measure: Measure, x: object) -> str:
-    assert callable(x)
+def _dot(row: Dot, y: float, measure: Measure, x: Scale, left: float) -> str:
     estimate, middle = row.estimate, y + 11
-    label = row.label if len(row.label) <= 20 else row.label[:19] + "…"
+    label = row.label if len(row.label) <= LONGEST else row.label[: LONGEST - 1] + "…"
     hint = f"{row.label}: {figure(measure, estimate)}, n = {estimate.n:,}"
     parts = [
         f'<g class="dot {escape(row.style)}"><title>{escape(hint)}</title>'
         f'<rect class="hit" x="0" y="{y}" width="{WIDTH}" height="{ROW}"/>'
-        f'<text class="lab" x="{LABEL - 10}" y="{y + 15}" text-anchor="end">{escape(label)}</text>'
+        f'<text class="lab" x="{left - 10:.1f}" y="{y + 15}" text-anchor="end">{escape(label)}</text>'
     ]
     if math.isfinite(estimate.value):
         if math.isfinite(estimate.low) and math.isfinite(estimate.high):

@@ -26,6 +26,7 @@ from curate.evaluate.truth import Truth, narrowed, read_truth
 from curate.store import Dataset, LayerInfo
 from schemas import Column, FacecurateError, Kind, UsageError
 from schemas.columns.faces import FACES
+from schemas.columns.images import IMAGES
 
 Maker = Callable[[Board, Sequence[Grouping]], Section]
 _BY_KIND: dict[Kind, Callable[[Board, Pairing, Sequence[Grouping]], Section]] = {
@@ -90,8 +91,8 @@ def _board(
 ) -> Board:  # fmt: skip
     here, matches = match(told, roles, ds, options.iou)
     paired = [p.column for p in roles.pairings]
-    beside = [*group_columns(options.by, list(told.columns), present), *unpaired.columns(roles, present)]
-    wanted = needed([*paired, *beside], present)
+    beside = [*group_columns(options.by, list(told.columns), [*present, *IMAGES]), *unpaired.columns(roles, present)]
+    wanted = needed([*paired, *beside], [*present, *IMAGES])
     table = read_table(ds, wanted, layers, matches.face_rows)
     return Board(ds, matches.truth, roles, here, matches, told, table, layers, options)
 
