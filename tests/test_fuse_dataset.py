@@ -88,6 +88,17 @@ def test_again_adds_nothing_until_an_input_changes(dataset: Dataset) -> None:
     assert fuse(dataset, [EMOTION], FuseOptions(layers=["m1", "m2"])).layer.name != other.layer.name
 
 
+def test_a_label_beside_the_same_probabilities_is_an_input_too(dataset: Dataset) -> None:
+    belief = {f.name: 1 / 7 for f in labels.EMOTION_PROB.type}
+    names = []
+    for said in (None, "fear"):
+        values: dict[Column, list[Any]] = {EMOTION: [said] * 3, labels.EMOTION_PROB: [belief] * 3}
+        layer = f"soft-{said}"
+        add(dataset, layer, "model", "2026-03-01", values, annotator="soft")
+        names.append(fuse(dataset, [EMOTION], FuseOptions(layers=[layer])).layer.name)
+    assert len(set(names)) == 2
+
+
 def test_several_columns_go_into_one_layer(dataset: Dataset) -> None:
     layer = fuse(dataset, [AGE, TAGS.name]).layer.name
     ages = column(dataset, layer, AGE)

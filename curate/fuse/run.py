@@ -220,3 +220,6 @@ def _mix(digest: Any, said: Said) -> None:
             digest.update(np.ascontiguousarray(values).tobytes())
         else:
             digest.update(repr(values).encode())
+    for raw in said.raw:
+        if pa.types.is_string(raw.type):
+            digest.update(repr(raw.to_pylist()).encode())
