@@ -7,7 +7,7 @@ copies of a photo are. A process of its own then reads them from Parquet, finds 
 writes the groups; its clock and its peak memory are what is printed. Recall is counted against all pairs of
 some rows with all others.
 
-python -m benchmarks.identity_index [--rows 1000000] [--threshold 0.9] [--faces 4000]
+python -m benchmarks.identity_index [--rows 1000000] [--threshold 0.9] [--faces 2000]
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--threshold", type=float, default=0.9)
-    parser.add_argument("--faces", type=int, default=4000, help="FairFace faces that the made-up ones resemble")
+    parser.add_argument("--faces", type=int, default=2000, help="FairFace faces that the made-up ones resemble")
     parser.add_argument("--work", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,9 @@ from identity_samples import ADULT, CHILD, adults, dataset, people, unit
 from store_samples import add
 from test_cli import call, mistake
 
+from curate.identity.children import Age, ages
 from curate.identity.clustering import Constraints, cluster
+from curate.identity.false_matches import independent, wilson
 from curate.identity.graph import components, pairs_within
 from curate.identity.identities import Settings, find_identities
 from curate.identity.similar import Pairs, Search, similar_pairs
@@ -21,6 +24,7 @@ from curate.identity.thresholds import choose, false_match_rate
 from curate.store import Dataset
 from schemas import DatasetError, UsageError
 from schemas.columns import faces, labels
+from schemas.columns.labels.demographics import AGE_PROB
 
 
 def rules(images: list[int], named: list[int] | None = None, alone: list[bool] | None = None) -> Constraints:
@@ -260,9 +264,15 @@ def test_an_interrupted_call_leaves_nothing_half(tmp_path: Path, monkeypatch: py
     after = sorted(p.relative_to(ds.path) for p in ds.path.rglob("*") if p.name != ".lock")
     assert after == before
     monkeypatch.undo()
-    assert find_identities(ds, Settings(threshold=0.5)).written
-    (ds.path / ".killed.unfinished").mkdir()
+    whole = find_identities(ds, Settings(threshold=0.5))
+    assert whole.written
     assert len(set(identities(ds).values())) == 3
+    folder = ds.path / "labels" / whole.layer
+    folder.rename(ds.path / f".{whole.layer}.unfinished")  # as a killed call leaves it
+    (ds.path / f".{whole.layer}.unfinished" / "00002.parquet").unlink()
+    assert not any(i.name == whole.layer for i in ds.layers())
+    assert find_identities(ds, Settings(threshold=0.5)).written
+    assert not list(ds.path.glob(".*.unfinished"))
 
 
 def test_a_name_with_other_content_is_refused(tmp_path: Path) -> None:
@@ -274,3 +284,33 @@ def test_a_name_with_other_content_is_refused(tmp_path: Path) -> None:
     add(ds, "mine", "model", "2025-01-01", {labels.IDENTITY_SIZE: [1] * 2})
     with pytest.raises(DatasetError, match="other content"):
         publish_layer(ds, LayerInfo("mine", "model", "other"), lambda key, ids: pytest.fail("nothing is written"))
+
+
+def test_ages_that_keep_a_face_from_being_merged() -> None:
+    probabilities = {"0-2": [0.0, 0.1, 0.0, 0.0, None], "3-9": [0.0, 0.0, 0.05, 0.0, None]}
+    probabilities["10-19"] = [0.3, 0.0, 0.2, 0.9, None]
+    table = pa.table({f"{AGE_PROB.name}.{g}": pa.array(v, pa.float32()) for g, v in probabilities.items()})
+    assert ages(table, 0.1).tolist() == [Age.ADULT, Age.CHILD, Age.CHILD, Age.CHILD, Age.UNKNOWN]
+    said = table.append_column(labels.AGE_GROUP.name, pa.array(["3-9", "30-39", None, None, "30-39"]))
+    assert ages(said, 0.1).tolist() == [Age.CHILD, Age.CHILD, Age.CHILD, Age.CHILD, Age.ADULT]
+    assert ages(table.select([]), 0.1).tolist() == [Age.UNKNOWN] * 5
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (1, 4000)])
+def test_the_interval_is_wilsons(hits: int, n: int) -> None:
+    from scipy.stats import binomtest
+
+    theirs = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    assert wilson(hits / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+def test_pairs_that_share_faces_count_for_less() -> None:
+    apart = np.arange(0, 40, 2), np.arange(1, 40, 2)
+    match = np.arange(20) % 4 == 0
+    assert independent(*apart, match) == pytest.approx(20)
+    star = np.zeros(20, np.int64), np.arange(1, 21)
+    assert independent(*star, match) == pytest.approx(20), "matches that do not depend on the shared face"
+    a, b = np.triu_indices(12, 1)
+    one_face_matches_all = (a == 0) | (b == 0)
+    assert independent(a, b, one_face_matches_all) < len(a) / 8
+    assert independent(a, b, np.zeros(len(a), bool)) == 12

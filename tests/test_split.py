@@ -302,3 +302,9 @@ def test_split_of_the_list_stays_beneath(tmp_path: Path) -> None:
     make_split(ds, Settings(disjoint=(), ratios={"a": 0.5, "b": 0.5}))
     assert sorted(set(ds.faces([images.SPLIT]).column(0).to_pylist())) == ["a", "b"]
     assert set(ds.images([images.SPLIT]).column(0).to_pylist()) == {"official"}
+
+
+@pytest.mark.parametrize("command", ["identity", "duplicates", "split"])
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(command, "--help") == 0
+    assert "Usage" in capsys.readouterr().out

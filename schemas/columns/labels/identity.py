@@ -25,7 +25,7 @@ IDENTITY_REVIEW = IDENTITY.add(
     "identity_review", pa.string(), Kind.LABEL, "Why a person should look at it.", taxonomy="identity-review"
 )
 IDENTITY_RIVAL = IDENTITY.add(
-    "identity_rival", pa.string(), Kind.TEXT, "The other identity that looks most alike; empty if none comes near.",
+    "identity_rival", pa.string(), Kind.ID, "The other identity that looks most alike; empty if none comes near.",
     sensitive=True,
 )  # fmt: skip
 
