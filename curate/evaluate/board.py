@@ -21,10 +21,8 @@ from curate.evaluate.truth import Truth
 from curate.scores import scores_beside
 from curate.store import Dataset, LayerInfo
 from curate.store.view import PROVENANCE
-from schemas import REGISTRY, Column, Kind, Status
+from schemas import REGISTRY, Column, Status
 from schemas.columns import faces
-
-MIXED = "several"
 
 
 class State(StrEnum):
@@ -95,7 +93,7 @@ class Board:
         """Null labels beside probabilities, and rows flagged by a column of abstentions."""
         said = np.zeros(len(self), bool)
         flag = f"{column.name}_abstained"
-        if self.has(flag):
+        if self.has(flag) and pa.types.is_boolean(self.values(flag).type):
             said |= _mask(pc.fill_null(self.values(flag), False))
         beside = scores_beside(column)
         if beside is not None and self.has(beside.name):
@@ -178,8 +176,3 @@ def read_table(ds: Dataset, columns: Iterable[Column], layers: Sequence[LayerInf
         for name, column in zip(statuses, ds.faces(statuses, layers=names).columns, strict=True):
             values = values.append_column(name, column)
     return values.take(pa.array(rows, pa.int64()))
-
-
-def is_probability(column: Column) -> bool:
-    """Whether a column of scores holds the probabilities of classes, which add up to one."""
-    return column.kind is Kind.SCORES and column.name.endswith("_prob")

@@ -1,4 +1,4 @@
-"""What is being worked on, on a terminal and in logs."""
+"""What is being worked on, for a terminal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def steps(total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A bar of `total` steps on stderr; gives the function that announces the next one.
+    """A bar of `total` steps on a terminal's stderr; gives the function that announces the next one.
 
     Args:
         total: Number of steps.
         quiet: Show nothing.
     """
-    if quiet:
+    if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console

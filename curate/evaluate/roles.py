@@ -333,10 +333,16 @@ def _pair(truth: Truth, free: Sequence[str], columns: Sequence[Column], names: M
             for pairing in (*_by_unit(truth, name, label_columns), *_by_concept(truth, name, label_columns)):
                 found.setdefault((pairing.column.name, pairing.field), pairing)
             for column in label_columns:
-                if column.kind is Kind.SCORES and name in _fields(column):
+                if name in _attributes(column):
                     found.setdefault((column.name, name), Pairing(column, name, name))
     order = {c.name: i for i, c in enumerate(label_columns)}
     return sorted(found.values(), key=lambda p: order[p.column.name])
+
+
+def _attributes(column: Column) -> set[str]:
+    """Fields that a truth may name without their column: attributes, but not classes and not other columns' names."""
+    is_score = column.kind is Kind.SCORES and not column.name.endswith("_prob")
+    return _fields(column) - set(REGISTRY) if is_score else set()
 
 
 def _fields(column: Column) -> set[str]:

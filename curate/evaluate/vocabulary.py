@@ -40,7 +40,7 @@ class Common:
         taxonomy: Name of the taxonomy both are compared in.
         truth: One label per row; None where nothing is known or the label has no counterpart.
         table: Dataset label -> label of the common vocabulary (None where it has none); None if unchanged.
-        kind: The worst way any label that occurs had to go.
+        kind: The worst way that labels with a counterpart had to go.
         how: In words: what was mapped to what.
         undefined: Truth label without a counterpart -> number of rows left out.
     """
@@ -205,11 +205,12 @@ def bring_together(spoken: Spoken, target: str, column: str) -> Common:
             "Give truth in a vocabulary with a map: docs/taxonomies.md",
         )  # fmt: skip
     if there is not None and (back is None or _COST.index(forward) <= max(_COST.index(backward), 1)):
-        return _truth_mapped(spoken, there, forward, occurring, column)
+        return _truth_mapped(spoken, there, occurring, column)
     assert back is not None
     table = {label: back.map_label(label) for label in back.source_taxonomy.labels}
-    how = f"{column} is carried from {target} to {spoken.taxonomy}, the truth's vocabulary ({backward.value})"
-    return Common(spoken.taxonomy, spoken.labels, table, backward, how, {})
+    kind, words = _in_words(back, taxonomy(target).labels)
+    how = f"{column} is carried from {target} to {spoken.taxonomy}, the truth's vocabulary ({words})"
+    return Common(spoken.taxonomy, spoken.labels, table, kind, how, {})
 
 
 def _cost(way: LabelMap | None, occurring: Iterable[str]) -> MapKind:
@@ -218,7 +219,7 @@ def _cost(way: LabelMap | None, occurring: Iterable[str]) -> MapKind:
     return max((way.kind_of(label) for label in occurring), key=_COST.index, default=MapKind.EXACT)
 
 
-def _truth_mapped(spoken: Spoken, way: LabelMap, cost: MapKind, occurring: Mapping[str, int], column: str) -> Common:
+def _truth_mapped(spoken: Spoken, way: LabelMap, occurring: Mapping[str, int], column: str) -> Common:
     undefined = {label: n for label, n in occurring.items() if way.map_label(label) is None}
     if occurring and len(undefined) == len(occurring):
         raise UsageError(
@@ -226,8 +227,17 @@ def _truth_mapped(spoken: Spoken, way: LabelMap, cost: MapKind, occurring: Mappi
             f"{', '.join(undefined)} of {spoken.taxonomy} have no place in {way.target_name}",
         )
     truth = [None if label is None else way.map_label(label) for label in spoken.labels]
-    how = f"the truth is carried from {spoken.taxonomy} to {way.target_name}, the column's vocabulary ({cost.value})"
-    return Common(way.target_name, truth, None, cost, how, undefined)
+    kind, words = _in_words(way, occurring)
+    how = f"the truth is carried from {spoken.taxonomy} to {way.target_name}, the column's vocabulary ({words})"
+    return Common(way.target_name, truth, None, kind, how, undefined)
+
+
+def _in_words(way: LabelMap, used: Iterable[str]) -> tuple[MapKind, str]:
+    """The worst way of the labels that have one, and how many have none."""
+    kinds = [way.kind_of(label) for label in used]
+    worst = max((k for k in kinds if k is not MapKind.UNDEFINED), key=_COST.index, default=MapKind.EXACT)
+    homeless = kinds.count(MapKind.UNDEFINED)
+    return worst, worst.value + (f"; {homeless} labels have no counterpart" if homeless else "")
 
 
 def bins_of(target: str) -> str:
