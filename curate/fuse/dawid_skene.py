@@ -55,6 +55,7 @@ class DawidSkene:
         rounds: How many rounds it took.
         known: (sources, true, said) faces of which the truth is known from elsewhere; added to the pooled counts.
         votes: (sources,) share of a vote that each has; below 1 for sources that copy each other.
+        anchored: Whether any truth is known.
         judged: (sources,) whether a source could be held against another or the truth on any face.
     """
 
@@ -69,6 +70,7 @@ class DawidSkene:
         self.rounds = 0
         self.known = np.zeros_like(self._belief)
         self.votes: Floats = np.ones(len(self.sources))
+        self.anchored = False
         self.judged: NDArray[np.bool_] = np.zeros(len(self.sources), bool)
 
     def _believed(self, source: Source) -> Floats:
@@ -88,6 +90,7 @@ class DawidSkene:
         telling = ((said >= 0).sum(1) >= 2) | (truth >= 0)
         measured = self.known.any((1, 2))
         self.judged = np.asarray((said[telling] >= 0).any(0)) | measured
+        self.anchored = bool((truth >= 0).any() or measured.any())
         if not telling.any() and not measured.any():
             self._unjudged(said, counts)
             return
@@ -171,7 +174,7 @@ class OrdinalDawidSkene(DawidSkene):
     """The same for ordered labels: a source misses by a bias and a spread in steps, not label by label.
 
     The confusions are normal densities of the step said less the step true, cut at the ends of the scale,
-    with a lapse of 2 %. A bias that all sources share cannot be seen without truth.
+    with a lapse of 2 %. Without truth biases are taken about people's labels, or else about the consensus.
 
     Attributes:
         bias: (1 + groups, sources) mean of said less true, in steps.
@@ -194,6 +197,14 @@ class OrdinalDawidSkene(DawidSkene):
         density = np.exp(-0.5 * (miss / spread[:, None, None]) ** 2)
         return (1 - self.LAPSE) * _proportions(density) + self.LAPSE / self.labels
 
+    def _shared(self, bias: Floats) -> float:
+        """The part of the biases that only truth could tell from a shift of all labels."""
+        if self.anchored or not self.judged.any():
+            return 0.0
+        people = self.judged & np.array([s.human for s in self.sources])
+        anchors = people if people.any() else self.judged
+        return float(np.average(bias[anchors], weights=1 / self.spread[0][anchors] ** 2))
+
     def reliability(self, place: int, counts: Floats) -> Floats:
         """Confusions by bias and spread; see the base."""
         strength = self.priors.shrink if place else self.priors.strength
@@ -202,7 +213,8 @@ class OrdinalDawidSkene(DawidSkene):
         total = counts.sum((1, 2)) + strength
         found = ((counts * miss).sum((1, 2)) + strength * bias) / total
         square = (counts * (miss - found[:, None, None]) ** 2).sum((1, 2)) + strength * spread**2
-        self.bias[place], self.spread[place] = found, np.maximum(np.sqrt(square / total), self.LEAST_SPREAD)
+        self.spread[place] = np.maximum(np.sqrt(square / total), self.LEAST_SPREAD)
+        self.bias[place] = found if place else found - self._shared(found)
         return self._normal(self.bias[place], self.spread[place])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from curate.fuse.dawid_skene import Priors
-from curate.fuse.labels import Confusions, as_scores, decided, told_labels
+from curate.fuse.labels import Confusions, as_scores, told_labels
 from curate.fuse.method import Floats, Fused, Method, Said, Source, agreed, normalised, rounded
 from schemas import Column
 
@@ -122,7 +122,7 @@ class Distributions(Method):
         logs = np.einsum("ns,nsk->nk", power, self._logs(said))
         belief = np.exp(logs - logs.max(1, keepdims=True))
         belief /= belief.sum(1, keepdims=True)
-        chosen = decided(belief, self.confusions.ordered)
+        chosen = belief.argmax(1)
         columns = {self.column: as_scores(self.column, np.where(any_spoke[:, None], belief, np.nan))}
         silent = np.zeros(len(belief), bool) if said.abstained is None else said.abstained
         if self.label is not None:

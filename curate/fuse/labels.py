@@ -150,12 +150,12 @@ class Labels(Method):
         belief = self.confusions.model.posterior(codes, said.groups)
         if not self.confusions.ordered:
             belief = among_said(belief, codes)
-        chosen = decided(belief, self.confusions.ordered)
+        beside = scores_beside(self.column)
+        chosen = decided(belief, self.confusions.ordered and beside is None)
         weights = normalised(self.confusions.model.evidence(codes, said.groups))
         unsure = np.where(any_spoke, 1 - belief[np.arange(len(codes)), chosen], np.nan)
         told = any_spoke & (np.nan_to_num(1 - unsure) >= self.least)
         columns = told_labels(self.column, chosen, told, any_spoke)
-        beside = scores_beside(self.column)
         if beside is not None:
             columns[beside] = as_scores(beside, np.where(any_spoke[:, None], belief, np.nan))
         return Fused(columns, weights, agreed(weights, np.equal(codes, chosen[:, None]), spoke), unsure)
@@ -175,9 +175,12 @@ def among_said(belief: Floats, codes: Codes) -> Floats:
     return np.asarray(capped / capped.sum(1, keepdims=True))
 
 
-def decided(belief: Floats, ordered: bool) -> Codes:
-    """The label of each row: the most probable, or the median where labels stand in order."""
-    if ordered:
+def decided(belief: Floats, median: bool) -> Codes:
+    """The label of each row: the most probable, or the median.
+
+    The median misses ordered labels by the fewest steps; beside declared probabilities the most probable stands.
+    """
+    if median:
         return np.asarray((np.cumsum(belief, axis=1) < 0.5 - 1e-12).sum(1).clip(max=belief.shape[1] - 1))
     return np.asarray(belief.argmax(1))
 
