@@ -17,6 +17,7 @@ from schemas.columns.labels.demographics import *
 from schemas.columns.labels.identity import *
 from schemas.columns.labels.parsing import *
 from schemas.columns.labels.quality import *
+from schemas.columns.labels.occlusion import *
 from schemas.columns.labels.clip import *
 from schemas.columns.labels.caption import *
 from schemas.columns.labels.stability import *
