@@ -29,7 +29,7 @@ def evaluate(
             help="CSV, TSV, JSONL or Parquet with what is known; layer:NAME; or extra (the list's own columns).",
         ),
     ],
-    columns: Annotated[str | None, typer.Option(help="Columns to score, comma-separated; all that can be.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Columns to score; by default all there is truth for.")] = None,
     by: Annotated[
         str | None, typer.Option(help="Group by these columns of truth or dataset, comma-separated; a*b crosses two.")
     ] = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -252,10 +252,7 @@ def _only(roles: Roles, wanted: Sequence[str], columns: Sequence[Column]) -> Rol
             raise UnknownNameError("column", name, [*known, DETECTION])
     heads = {n.partition(".")[0] for n in wanted}
     kept = tuple(p for p in roles.pairings if p.column.name in heads)
-    return Roles(
-        roles.key, roles.key_column, roles.box, roles.corners, roles.points, roles.identity, roles.counts, kept,
-        roles.unused,
-    )  # fmt: skip
+    return replace(roles, pairings=kept)
 
 
 def _check_names(truth: Truth, names: Mapping[str, str], columns: Sequence[Column]) -> None:

@@ -63,7 +63,7 @@ def evaluate(dataset: Dataset | str | Path, truth: str | Path, options: Evaluate
         sections=tuple(made),
         groupings=tuple(_grouping(g) for g in groups), refused=refused,
         options={"rounds": options.rounds, "seed": options.seed, "min_group": options.min_group, "iou": options.iou,
-                 "layers": list(options.layers or ())}, path=ds.path,
+                 "layers": list(options.layers or ()), "only": dict(options.only)}, path=ds.path,
     )  # fmt: skip
 
 
