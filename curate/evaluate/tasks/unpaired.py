@@ -53,7 +53,7 @@ def _every(board: Board) -> Iterator[tuple[Column, str, Callable[..., Section]]]
                 yield column, roles.points[0], landmarks_section
     if board.options.pairs is not None:
         yield from ((REGISTRY[n], str(board.options.pairs), verification_section) for n in _embeddings(board))
-    if roles.identity:
+    if any(v is not None for v in board.truth.columns.get(roles.identity, [])):
         if board.options.pairs is None:
             yield from ((c, roles.identity, verification_section) for c in here if _embeds(c))
         if labels.IDENTITY_ID in here:
