@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from annotators.demographics import ANSWERS, NETWORK_ORDER
@@ -110,6 +111,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--trial", action="store_true", help="fit on the first part, print figures of the second")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     models = ModelStore()
     found = found_faces(options.data, "train", models)
     truth = truth_of(found)
