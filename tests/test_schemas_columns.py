@@ -64,6 +64,7 @@ def test_good_values_pass() -> None:
         (labels.YAW, pa.array([math.nan], pa.float32()), "not a number"),
         (labels.YAW, pa.array([1.0], pa.float64()), "expected float, found double"),
         (labels.GENDER, pa.array(["Woman"]), "not in taxonomy gender-2: Woman"),
+        (labels.GENDER_SET, pa.array([["Male"], None, ["Woman"]]), "not in taxonomy gender-2: Woman"),
         (
             labels.GENDER_PROB,
             pa.array([{"Female": 1.5, "Male": 0.0}], labels.GENDER_PROB.type),
