@@ -65,7 +65,7 @@ def test_commands_that_need_truth_run_as_they_stand(models: ModelStore, shared_d
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     evaluation = json.loads((tmp_path / "faces" / "evaluation" / "truth.json").read_text("utf-8"))
-    assert {"perceived_gender", "perceived_age_group"} <= {s["name"] for s in evaluation["sections"]}
+    assert {"perceived_gender", "perceived_age_group"} <= {s["column"] for s in evaluation["sections"]}
 
 
 def test_the_tables_of_annotators_are_current() -> None:
