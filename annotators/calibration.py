@@ -6,7 +6,7 @@ Everything is float64 and in a fixed order, so the same scores give the same bit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -212,11 +212,3 @@ def abstention_threshold(
     enough = np.flatnonzero(running >= accuracy)
     last = max(int(enough[-1]) if len(enough) else 0, int(np.ceil(least_answered * len(c))) - 1)
     return float(c[order[last]])
-
-
-def by_group(
-    function: Callable[..., float], groups: Sequence[str] | NDArray[Any], *samples: ArrayLike
-) -> Mapping[str, float]:
-    """A function of samples, for the cases of each group."""
-    g = np.asarray(groups)
-    return {str(name): function(*(np.asarray(s)[g == name] for s in samples)) for name in np.unique(g)}
