@@ -231,7 +231,7 @@ class Worker:
             runner = self._annotator(step)
             with _timed(result, step.annotator):
                 rows = _labels(runner, batch)
-            batch.add({c.name: rows.column(c.name) for c in runner.provides})
+            batch.add({c.name: rows.column(c.name) for c in runner.provides if c.name not in faces.FACES})
             written[step.layer].append(rows)
             failures += _count_labels(result, step.layer, rows)
         return failures

@@ -69,10 +69,12 @@ class FaceView:
 
     @cached_property
     def _speakers(self) -> dict[str, tuple[LayerInfo, ...]]:
+        """Column -> layers that speak for it; of a face's place only people and fusions do, beside its detector."""
         found: dict[str, tuple[LayerInfo, ...]] = {}
         for info in self.layers:
             for name in info.columns:
-                found[name] = (*found.get(name, ()), info)
+                if name not in FACE_COLUMNS or info.kind != "model":
+                    found[name] = (*found.get(name, ()), info)
         return found
 
     def columns(self) -> list[str]:
