@@ -167,12 +167,10 @@ def written(column: Column | None, value: Any) -> str:
     if isinstance(value, float):
         unit = column.unit if column and column.unit not in ("0-1", "-1..1", "") else ""
         return short(round(value, 3)) + (f" {unit}" if unit else "")
-    if column is not None and column.kind is Kind.MASK:
-        return f"a map of parts, {len(value['png']):,} bytes"
+    if column is not None and column.kind in (Kind.MASK, Kind.POINTS, Kind.VECTOR):
+        return _written_array(column, value)
     if isinstance(value, dict):
         return _written_scores(value)
-    if column is not None and column.kind in (Kind.POINTS, Kind.VECTOR):
-        return f"{column.shape[0]} points" if column.kind is Kind.POINTS else _vector(value)
     if isinstance(value, list):
         return _written_list(value)
     return str(value)
@@ -186,6 +184,12 @@ def _written_scores(value: Mapping[str, float | None]) -> str:
     more = len(known) - TOP_SCORES
     empty = len(value) - len(known)
     return text + (f", {more} lower" if more > 0 else "") + (f", {empty} without a value" if empty else "")
+
+
+def _written_array(column: Column, value: Any) -> str:
+    if column.kind is Kind.MASK:
+        return f"a map of parts, {len(value['png']):,} bytes"
+    return f"{column.shape[0]} points" if column.kind is Kind.POINTS else _vector(value)
 
 
 def _vector(value: Sequence[float]) -> str:
