@@ -42,13 +42,18 @@ class UsageError(FacecurateError):
     exit_code = 2
 
 
+MOST_NAMES = 40
+"""Known names that an error lists, at most."""
+
+
 class UnknownNameError(UsageError):
     """A name that is not in a closed list; the message offers the nearest one."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}"
+        more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+        hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known[:MOST_NAMES])}{more}"
         super().__init__(f"unknown {kind} '{name}'", fix=hint)
         self.kind, self.name, self.known = kind, name, known
 

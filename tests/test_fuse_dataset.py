@@ -99,6 +99,13 @@ def test_a_label_beside_the_same_probabilities_is_an_input_too(dataset: Dataset)
     assert len(set(names)) == 2
 
 
+def test_one_layer_alone_is_not_fused_unless_it_is_named(dataset: Dataset) -> None:
+    add(dataset, "lone", "model", "2026-03-01", {labels.MOUTH_STATE: ["open", None, "closed"]})
+    with pytest.raises(UsageError, match="only lone says anything about it"):
+        fuse(dataset, [labels.MOUTH_STATE])
+    assert fuse(dataset, [labels.MOUTH_STATE], FuseOptions(layers=["lone"])).added
+
+
 def test_several_columns_go_into_one_layer(dataset: Dataset) -> None:
     layer = fuse(dataset, [AGE, TAGS.name]).layer.name
     ages = column(dataset, layer, AGE)

@@ -81,7 +81,7 @@ def fuse(dataset: Dataset, columns: Sequence[str | Column], options: FuseOptions
 
     Raises:
         UnknownNameError: for an unknown column or layer.
-        UsageError: for a column that cannot be fused, or that no layer provides.
+        UsageError: for a column that cannot be fused, or that no layer or only one provides.
     """
     options = options or FuseOptions()
     names = [c.name if isinstance(c, Column) else c for c in columns]
@@ -98,6 +98,10 @@ class _Fuser:
             raise UsageError(f"cannot group by {by.name}", "it is not a label of a taxonomy")
         self.groups: tuple[str, ...] = () if by is None else names_of(by)
         self.tasks = plan_tasks(dataset, names, options.layers, Beliefs(self.groups, options.priors, options.least))
+        if options.layers is None and all(len(task.sources) < 2 for task in self.tasks):
+            task = self.tasks[0]
+            reason = f"only {task.sources[0].layer} says anything about it"
+            raise UsageError(f"{task.column.name} cannot be fused", reason, "Run another annotator or add a layer")
         if by is not None and any(by in t.writes for t in self.tasks):
             raise UsageError(f"cannot group by {by.name}", "it is itself fused here", "Give another column")
         self.truth, self.measured = _known(dataset, options.truth)
