@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -124,6 +125,7 @@ class ModelStore:
     def verify(self, names: Iterable[str] | None = None) -> list[Verification]:
         """Hash the files again, whatever was checked before; without names the default set and others that are here."""
         results = []
+        _digest.cache_clear()
         for name in names or self._entries:
             found, problems = self._find(self.entry(name))
             if not names and not found and not problems and not self.entry(name).default:
@@ -218,7 +220,13 @@ def _given(name: str) -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in hex."""
+    """SHA-256 of a file in hex; hashed again only when its size or time has changed."""
+    stat = path.stat()
+    return _digest(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, *_mark: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
