@@ -27,6 +27,8 @@ SQUARE = FivePointCrop(224)
 """The square that the grid divides; `SQUARE.matrix(face)` maps picture points to its pixels."""
 LEAST_SHARE = 0.5
 """Share of a cell that must be face, or be covered, for the cell to count as such."""
+CHANNELS = 7
+"""Numbers per cell that `cell_inputs` gives."""
 LEAST_SPREAD = np.array([4, 6, 6, 2, 0.5])
 """Least spread of L*, a*, b*, roughness and log gradient that they are scaled by."""
 FARTHEST = 6.0

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotators.base import Config, Face, FaceAnnotator, NotApplicable
-from annotators.cover_cells import GRID, LEAST_SHARE, SQUARE, Array, cell_inputs, face_shares
+from annotators.base import Config, Face, FaceAnnotator
+from annotators.cover_cells import CHANNELS, GRID, LEAST_SHARE, SQUARE, Array, cell_inputs, face_shares
 from annotators.heads import load_head
 from annotators.sface import CROP, SFace
 from schemas import Column
@@ -28,13 +28,13 @@ class CoversConfig(Config):
     """When the head may answer.
 
     Attributes:
-        least_cells: Cells of the grid that must show face for anything to be said.
-        least_eyes: Distance of the eyes in pixels of the picture below which eyewear and mask are not named.
+        least_cells: Cells of the grid that must show face for a mask and a map.
+        least_side: Side of the grid's square in pixels of the picture below which eyewear and mask are not named.
         abstain: Leave labels null where the head is unsure; if not, the most probable is written all the same.
     """
 
     least_cells: int = 40
-    least_eyes: float = 12.0
+    least_side: float = 40.0
     abstain: bool = True
 
 
@@ -42,7 +42,8 @@ class Covers(FaceAnnotator):
     """Eyewear, mask and occlusion map.
 
     A cell is null where less than half of it is face: outside the mesh's outline or the picture. Sunglasses, masks,
-    hands and things cover; the lenses of clear glasses do not.
+    hands and things cover; the lenses of clear glasses do not. A face without a mesh, or of which little is in the
+    picture, gets eyewear alone.
     """
 
     name = "covers"
@@ -60,15 +61,17 @@ class Covers(FaceAnnotator):
         self._head = load_head(self.name)
 
     def label(self, face: Face) -> Mapping[Column, Any]:
-        mesh, points = face.need(labels.MESH), np.asarray(face.need(faces.POINTS_5), np.float64)
-        within, shares = face_shares(mesh, SQUARE.matrix(face), face.image.shape)
+        face.need(faces.POINTS_5)
+        matrix = SQUARE.matrix(face)
+        near = SQUARE.size / float(np.hypot(*matrix[:, 0])) >= self.config.least_side
+        mesh = face[labels.MESH]
+        within, shares = (np.zeros((GRID, GRID)),) * 2 if mesh is None else face_shares(mesh, matrix, face.image.shape)
         cells = shares >= LEAST_SHARE
         if cells.sum() < self.config.least_cells:
-            raise NotApplicable("hardly any of the face is in the picture")
+            return self._eyewear(self._answers(face, np.zeros((CHANNELS, GRID, GRID)))[1], near)
         covered, whole = self._answers(face, cell_inputs(face.crop(CROP).pixels, within, shares))
-        near = bool(np.hypot(*(points[0] - points[1])) >= self.config.least_eyes)
         return {
-            **self._eyewear(whole[:3], near),
+            **self._eyewear(whole, near),
             **self._mask(float(whole[3]), near),
             labels.OCCLUSION_MAP: [float(c) if on else None for c, on in zip(covered.flat, cells.flat, strict=True)],
             labels.COVERED_SHARE: float(covered[cells].mean()),
@@ -84,6 +87,7 @@ class Covers(FaceAnnotator):
 
     def _eyewear(self, logits: Array, near: bool) -> Mapping[Column, Any]:
         names = taxonomy(labels.EYEWEAR.taxonomy).labels
+        logits = logits[: len(names)]
         powers = np.exp((logits - logits.max()) / self._fact("eyewear_temperature"))
         chances = powers / powers.sum()
         best = int(chances.argmax())

@@ -28,7 +28,13 @@ SHIFT = 4
 """Binary digits of subpixel precision in OpenCV's drawing."""
 LOWER_OUTLINE = (93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323)
 """The mesh's outline from ear to ear under the chin."""
-MASK_TOPS = ((117, 126, 197, 355, 346), (118, 126, 195, 355, 347), (117, 122, 6, 351, 346), (118, 129, 5, 358, 347))
+MASK_TOPS = (
+    (117, 126, 197, 355, 346),
+    (118, 126, 195, 355, 347),
+    (117, 122, 6, 351, 346),
+    (118, 129, 5, 358, 347),
+    (50, 129, 4, 358, 280),
+)
 """Upper edges of masks, cheek to cheek over the nose."""
 OUTLINE_STEPS = 48
 
@@ -89,20 +95,20 @@ def _lens(mesh: Array, eye: tuple[str, int, int, int], frame: Frame, slip: float
 
 
 def _subpixel(points: Array) -> Array:
-    return np.round(points * 2**SHIFT).astype(np.int32)
+    return np.asarray(np.round(points * 2**SHIFT), np.int32)
 
 
 def _filled(shape: tuple[int, ...], corners: Array) -> Layer:
     area = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(area, [_subpixel(corners)], 255, cv2.LINE_AA, SHIFT)
-    return area.astype(np.float32) / 255
+    return np.asarray(area / np.float32(255), np.float32)
 
 
 def _line(shape: tuple[int, ...], points: Array, thickness: float, closed: bool = False) -> Layer:
     """A line of any thickness: below one pixel it fades."""
     area = np.zeros(shape[:2], np.uint8)
     cv2.polylines(area, [_subpixel(points)], closed, 255, max(1, round(thickness)), cv2.LINE_AA, SHIFT)
-    return area.astype(np.float32) / 255 * min(1.0, max(thickness, 0.35))
+    return np.asarray(area / np.float32(255) * min(1.0, max(thickness, 0.35)), np.float32)
 
 
 def _over(image: Array, alpha: Layer, colour: Array) -> Array:
@@ -173,7 +179,11 @@ def _mask_area(mesh: Array, rng: Random) -> Array:
     low, high = rng.integers(0, 4), len(LOWER_OUTLINE) - rng.integers(0, 4)
     under = mesh[list(LOWER_OUTLINE[low:high]), :2][::-1]
     centre = mesh[[13, 14], :2].mean(0)
-    under = centre + (under - centre) * rng.uniform(0.9, 1.12)
+    under = centre + (under - centre) * rng.uniform(0.9, 1.12 if rng.random() < 0.6 else 1.4)
+    if rng.random() < 0.2:
+        # A cloth wound round the neck has no lower edge near the chin.
+        down = mesh[UPRIGHT[1], :2] - mesh[UPRIGHT[0], :2]
+        under = under + np.outer(np.clip((under - centre) @ down / (down @ down), 0, None), down)
     return np.concatenate([top, under])
 
 

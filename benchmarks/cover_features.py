@@ -5,15 +5,16 @@ FairFace training adults, as many of each race group; those whose row hashes bel
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from annotators.cover_cells import GRID, SQUARE, cell_inputs, cell_shares, face_shares
-from annotators.crop_masks import FAR
+from annotators.cover_cells import LEAST_SHARE, SQUARE, cell_inputs, cell_shares, face_shares
 from annotators.crops import Matrix, Pixels, warp
 from annotators.sface import CROP, SFace
 from annotators.weights import ModelStore
@@ -31,6 +32,8 @@ HELD_BACK = 3
 SHARD = 500
 VARIANTS = 2
 UNKNOWN = -1
+LEAST_CELLS = 14
+"""Cells of face under which a sample teaches too little."""
 HIDES = 0.3
 """Share of an eye's points behind another thing from which nobody can tell eyewear."""
 OTHERS = {name: FITTING[name] for name in ("patch", "bar", "picture")}
@@ -89,7 +92,7 @@ def drawn(image: Pixels, mesh: NDArray[Any], rng: np.random.Generator) -> tuple[
     """A face with a random choice of accessories and other things; with it the covered area, eyewear and mask."""
     area = np.zeros(image.shape[:2], np.uint8)
     names = taxonomy("eyewear").labels
-    eyewear, masked = int(rng.choice(len(names), p=[0.5, 0.28, 0.22])), int(rng.random() < 0.25)
+    eyewear, masked = int(rng.choice(len(names), p=[0.5, 0.28, 0.22])), int(rng.random() < 0.3)
     if masked:
         image, part = (face_mask if rng.random() < 0.7 else FITTING["mask"])(image, mesh, rng)
         area |= part
@@ -113,35 +116,48 @@ def area_shares(area: Pixels, matrix: Matrix) -> NDArray[Any]:
 
 
 def _same_size(image: Pixels, rng: np.random.Generator) -> Pixels:
-    import cv2
-
-    changed = worsened(image, rng)
-    return np.asarray(cv2.resize(changed, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+    worse = worsened(image, rng)
+    return np.asarray(cv2.resize(worse, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def sample(picture: Picture, row: dict[str, Any], variant: int, network: SFace) -> Sample | None:
-    """One drawn variant of a labelled face; None where the crop shows hardly any face."""
-    rng = np.random.default_rng([variant, picture.row])
+def changed(row: dict[str, Any], variant: int) -> tuple[bytes, dict[str, Any]]:
+    """A labelled face with things drawn on it, as a picture, and what was drawn."""
+    number = row["picture"].row
+    rng = np.random.default_rng([variant, number])
     mesh = np.asarray(row[labels.MESH.name], np.float32).reshape(-1, 3)
-    image, area, eyewear, masked = drawn(decode(picture.data), mesh, rng)
-    image = _same_size(image, rng)
+    image, area, eyewear, masked = drawn(decode(row["picture"].data), mesh, rng)
+    data = cv2.imencode(".png", _same_size(image, rng)[..., ::-1])[1].tobytes()
+    return data, {"data": data, "area": area, "eyewear": eyewear, "mask": masked, "row": number, "variant": variant}
+
+
+def sample(row: dict[str, Any], network: SFace) -> Sample | None:
+    """What the head sees of a changed face that was found again; None where the crop shows hardly any face."""
+    rng = np.random.default_rng([row["variant"], row["row"], 1])
+    mesh = np.asarray(row[labels.MESH.name], np.float32).reshape(-1, 3)
     points = np.asarray(row[faces.POINTS_5.name], np.float64).reshape(5, 2)
     matrix = varied_matrix(CROP.matrix({faces.POINTS_5: points}), rng)
     square = matrix * SQUARE.size / CROP.size
-    within, face = face_shares(np.clip(mesh, -FAR, FAR), square, image.shape)
-    if (face >= 0.5).sum() < GRID:
+    image = decode(row["data"])
+    within, face = face_shares(mesh, square, image.shape)
+    if (face >= LEAST_SHARE).sum() < LEAST_CELLS:
         return None
     pixels = warp(image, matrix, CROP.size)
     features = network.features(pixels)
     return Sample(
-        row=np.int32(picture.row),
+        row=np.int32(row["row"]),
         inputs=cell_inputs(pixels, within, face).astype(np.float32),
         pooled=np.concatenate([features.texture, features.pooled]),
         trunk=features.trunk.astype(np.float16),
-        covered=area_shares(area, square).astype(np.float32),
-        eyewear=np.int8(eyewear),
-        mask=np.int8(masked),
+        covered=area_shares(row["area"], square).astype(np.float32),
+        eyewear=np.int8(row["eyewear"]),
+        mask=np.int8(row["mask"]),
     )
+
+
+def labelled(pictures: Iterable[tuple[bytes, dict[str, Any]]], models: ModelStore) -> list[dict[str, Any]]:
+    """Rows of the pictures in which a face and its mesh were found."""
+    rows = label(pictures, made("mesh"), models)
+    return [row for row in rows if row.get(labels.MESH.name) is not None]
 
 
 def shard(pictures: list[Picture], number: int, models: ModelStore) -> dict[str, NDArray[Any]]:
@@ -149,17 +165,14 @@ def shard(pictures: list[Picture], number: int, models: ModelStore) -> dict[str,
     place = CACHE / f"shard-{number}.npz"
     if not place.is_file():
         chosen = pictures[number * SHARD : (number + 1) * SHARD]
-        rows = label(((p.data, {"picture": p}) for p in chosen), made("mesh"), models)
+        plain = labelled(((p.data, {"picture": p}) for p in chosen), models)
+        variants = range(number * VARIANTS, (number + 1) * VARIANTS)
+        found = labelled((changed(row, variant) for row in plain for variant in variants), models)
         network = SFace(models)
-        made_of = [
-            sample(row["picture"], row, number * VARIANTS + variant, network)
-            for row in rows
-            if row.get(labels.MESH.name) is not None
-            for variant in range(VARIANTS)
-        ]
-        samples = [s for s in made_of if s is not None]
+        samples = [s for row in found if (s := sample(row, network)) is not None]
         place.parent.mkdir(parents=True, exist_ok=True)
         draft = place.with_suffix(".part.npz")
-        np.savez(draft, **{f.name: np.stack([getattr(s, f.name) for s in samples]) for f in fields(Sample)})
+        arrays: dict[str, Any] = {f.name: np.stack([getattr(s, f.name) for s in samples]) for f in fields(Sample)}
+        np.savez(draft, **arrays)
         draft.rename(place)
     return dict(np.load(place))

@@ -14,11 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from annotators.cover_cells import GRID
+from annotators.cover_cells import CHANNELS, GRID
 from annotators.sface import POOLED
 
-CHANNELS = 512
-COLOURS = 7
+TRUNK = 512
 TEXTURE = 256
 CLASSES = 4
 """None, glasses, sunglasses; mask."""
@@ -34,6 +33,11 @@ class CoverNetwork(nn.Module):
         width: Channels of the cells' maps.
     """
 
+    basis: Tensor
+    middle: Tensor
+    mean: Tensor
+    scale: Tensor
+
     def __init__(
         self, basis: NDArray[Any], middle: NDArray[Any], pooled: tuple[NDArray[Any], NDArray[Any]], width: int = 24
     ) -> None:
@@ -43,7 +47,7 @@ class CoverNetwork(nn.Module):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32))
         self.reduce = nn.Conv2d(len(basis), width, 1)
         self.place = nn.Parameter(torch.zeros(1, 4, GRID, GRID))
-        self.near = nn.Conv2d(width + COLOURS + 4, width, 3, padding=1)
+        self.near = nn.Conv2d(width + CHANNELS + 4, width, 3, padding=1)
         self.far = nn.Conv2d(width, width, 3, padding=2, dilation=2)
         self.cell = nn.Conv2d(2 * width, 1, 1)
         self.coarse = nn.Conv2d(len(basis), 12, 1)
@@ -55,7 +59,7 @@ class CoverNetwork(nn.Module):
     def directions(self, trunk: Tensor) -> Tensor:
         """The trunk in its principal directions, (n, k, 14, 14)."""
         flat = (trunk - self.middle[None, :, None, None]).flatten(2)
-        return torch.matmul(self.basis, flat).unflatten(2, (GRID, GRID))
+        return torch.matmul(self.basis, flat).reshape(*flat.shape[:1], -1, GRID, GRID)
 
     def cells_of(self, main: Tensor, cells: Tensor) -> Tensor:
         """Logits that cells are covered, (n, 14, 14), from the trunk's directions and the cells' colours."""
@@ -63,17 +67,22 @@ class CoverNetwork(nn.Module):
         place = self.place.expand(len(main), -1, -1, -1)
         near = torch.relu(self.near(torch.cat([seen, cells, place], 1)))
         far = torch.relu(self.far(near))
-        return self.cell(torch.cat([near, far], 1))[:, 0]
+        logits: Tensor = self.cell(torch.cat([near, far], 1))[:, 0]
+        return logits
 
     def whole(self, main: Tensor, pooled: Tensor) -> Tensor:
         """Logits of eyewear and mask, (n, 4)."""
         coarse = nn.functional.avg_pool2d(torch.relu(self.coarse(main)), 2).flatten(1)
-        return self.from_map(self.drop(coarse)) + self.from_pooled(self.drop((pooled - self.mean) * self.scale))
+        logits: Tensor = self.from_map(self.drop(coarse)) + self.from_pooled(
+            self.drop((pooled - self.mean) * self.scale)
+        )
+        return logits
 
     def mask_of(self, covered: Tensor, cells: Tensor, whole: Tensor) -> Tensor:
         """Logits of a mask, (n,): from which of the face's cells are covered, besides what `whole` says."""
         face = torch.sigmoid(covered) * cells[:, -1]
-        return whole[:, -1] + self.mask(torch.relu(self.mask_cells(face.flatten(1))))[:, 0]
+        added: Tensor = self.mask(torch.relu(self.mask_cells(face.flatten(1))))[:, 0]
+        return whole[:, -1] + added
 
     def forward(self, trunk: Tensor, cells: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the cells, (n, 14, 14), and of eyewear and mask, (n, 4)."""
@@ -138,15 +147,15 @@ def export(network: CoverNetwork, target: Path) -> None:
         node("Add", ["without_cells", "added"], ["whole_logits"]),
     ]
     shapes = {
-        "trunk": (1, CHANNELS, GRID, GRID),
-        "cells": (1, COLOURS, GRID, GRID),
+        "trunk": (1, TRUNK, GRID, GRID),
+        "cells": (1, CHANNELS, GRID, GRID),
         "pooled": (1, POOLED + TEXTURE),
         "cell_logits": (1, 1, GRID, GRID),
         "whole_logits": (1, CLASSES),
     }
     values = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()}
     weights = [numpy_helper.from_array(v.astype(np.float32), k) for k, v in tensors.items()]
-    weights.append(numpy_helper.from_array(np.array([COLOURS - 1], np.int64), "last"))
+    weights.append(numpy_helper.from_array(np.array([CHANNELS - 1], np.int64), "last"))
     graph = helper.make_graph(
         nodes, "covers", [values[k] for k in list(shapes)[:3]], [values[k] for k in list(shapes)[3:]], weights
     )

@@ -23,6 +23,7 @@ from schemas.taxonomy import taxonomy
 
 JUDGED = Path(__file__).resolve().parent / "data" / "accessories.csv"
 VARIANTS = ("plain", "mirror")
+Rows = Sequence[int] | NDArray[np.integer[Any]]
 SURE = 0.97
 """Probability of no eyewear from which an unjudged face counts as such."""
 
@@ -64,16 +65,16 @@ class Natural:
         self._coding = coding(found, models)
         self._variants = {name: variant(found, "train", name, models) for name in VARIANTS}
 
-    def pooled(self, rows: Sequence[int], name: str = "plain") -> NDArray[np.float32]:
+    def pooled(self, rows: Rows, name: str = "plain") -> NDArray[np.float32]:
         """Texture and pooled features of some rows, (n, 3968)."""
         return np.asarray(self._variants[name].pooled[self._at(rows)])
 
-    def trunk(self, rows: Sequence[int], name: str = "plain") -> NDArray[np.float32]:
+    def trunk(self, rows: Rows, name: str = "plain") -> NDArray[np.float32]:
         """Trunk maps of some rows, (n, 512, 14, 14)."""
         codes = self._variants[name].trunk
         return np.stack([codes[i] * self._coding.step + self._coding.low for i in self._at(rows)])
 
-    def _at(self, rows: Sequence[int]) -> list[int]:
+    def _at(self, rows: Rows) -> list[int]:
         return [self._place[int(row)] for row in rows]
 
 
@@ -96,4 +97,4 @@ def plain_rows(natural: Natural, guess: NDArray[Any], judged: Sequence[Judgement
     known = {j.row for j in judged}
     sure = natural.adult & (guess[:, 0] > SURE) & (fold(natural.rows) >= HELD_BACK)
     rows = [int(row) for row in natural.rows[sure] if int(row) not in known]
-    return np.random.default_rng(4).permutation(rows)[:count].tolist()
+    return [int(row) for row in np.random.default_rng(4).permutation(rows)[:count]]

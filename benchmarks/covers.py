@@ -23,6 +23,7 @@ from benchmarks.cover_truth import judgements
 from benchmarks.labelling import arguments, decode, fairface, label, made
 from benchmarks.occluders import FITTING, HELD_OUT
 from benchmarks.statistics import auc, bootstrap, groups, mean, proportion, table
+from curate.evaluate.metrics.probabilistic import roc_auc
 from schemas.columns import faces, labels
 from schemas.taxonomy import taxonomy
 
@@ -35,7 +36,7 @@ MANY = 10
 
 
 def answered(rows: Sequence[Row]) -> list[Row]:
-    """Rows that got an answer."""
+    """Rows that got a map and a mask's probability."""
     return [row for row in rows if row.get(labels.OCCLUSION_MAP.name) is not None]
 
 
@@ -44,8 +45,9 @@ def judged_faces(pictures: Sequence[tuple[bytes, Row]], use: str, models: ModelS
     known = [j for j in judgements() if j.use == use]
     stream = ((pictures[j.row][0], {"truth": j, "race": pictures[j.row][1]["race"]}) for j in known)
     rows = label(stream, made("mesh", "covers"), models)
-    print(f"{use}: {len(rows)} faces, {len(answered(rows))} answered")
-    return answered(rows)
+    found = [row for row in rows if row.get(labels.EYEWEAR_PROB.name) is not None]
+    print(f"{use}: {len(rows)} faces, eyewear for {len(found)}, mask and map for {len(answered(rows))}")
+    return found
 
 
 def eyewear_table(rows: Sequence[Row]) -> str:
@@ -69,10 +71,11 @@ def eyewear_table(rows: Sequence[Row]) -> str:
     header = ["eyewear", "n", "recall", "precision", "recall where answered", "precision where answered"]
     races = [r["race"] for r in clear]
     worn = (best > 0) == (truth > 0)
+    meshless = np.array([r[labels.MESH.name] is None for r in clear])
     by_race = [
         [g, int(k.sum()), int((truth[k] > 0).sum()), proportion((best == truth)[k]), proportion(worn[k]),
          proportion((best > 0)[k & (truth == 0)]), proportion(given[k])]
-        for g, k in (("all", np.ones(len(clear), bool)), *groups(races))
+        for g, k in (("all", np.ones(len(clear), bool)), ("without a mesh", meshless), *groups(races))
     ]  # fmt: skip
     titles = ["race", "n", "worn", "right", "worn or not right", "bare called worn", "answered"]
     return table(header, body) + "\n\n" + table(titles, by_race)
@@ -88,8 +91,8 @@ def mask_table(natural: Sequence[Row], real: Sequence[Row], drawn: Sequence[Row]
         return [name, len(rows), proportion(called), proportion(wrongly), proportion(silent)]
 
     kinds = [(f"drawn {kind}", [r for r in drawn if r["kind"] == kind]) for kind in sorted({r["kind"] for r in drawn})]
-    real = [r for r in real if r["truth"].mask == 1]
-    rows = [line("natural, no mask", natural), line("real masks", real), *(line(k, r) for k, r in kinds if r)]
+    real = [r for r in answered(real) if r["truth"].mask == 1]
+    rows = [line("natural, no mask", answered(natural)), line("real masks", real), *(line(k, r) for k, r in kinds if r)]
     return table(["faces", "n", "more likely mask", "answered mask", "abstained"], rows)
 
 
@@ -139,9 +142,7 @@ def over_faces(rows: Sequence[Row], statistic: Callable[[NDArray[Any], NDArray[A
 
 def area_under(truth: NDArray[Any], chance: NDArray[Any]) -> float:
     """AUC of cells."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(truth, chance)) if truth.any() and not truth.all() else float("nan")
+    return float(roc_auc(truth, chance))
 
 
 def overlap(truth: NDArray[Any], chance: NDArray[Any]) -> float:

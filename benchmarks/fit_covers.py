@@ -4,7 +4,7 @@ python -m benchmarks.fit_covers [--shards N]
 
 Cells and masks are taught by things drawn on FairFace training adults (`cover_features`), eyewear by drawn glasses and
 by natural faces that were judged by eye (`cover_truth`). A tenth of the rows sets temperatures and thresholds; three
-tenths are kept for `benchmarks.covers`. About 30 s of one core per shard, kept in build/benchmarks, and three minutes
+tenths are kept for `benchmarks.covers`. About 45 s of one core per shard, kept in build/benchmarks, and three minutes
 for the fit; it needs the features that `benchmarks.fit_demographics` keeps.
 """
 
@@ -81,8 +81,8 @@ class Teaching:
 
 def directions(trunk: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Principal directions of the trunk's channels, (k, 512), and their means, (512,)."""
-    flat = trunk.astype(np.float32).transpose(0, 2, 3, 1).reshape(-1, trunk.shape[1])
-    flat = flat[:: max(1, len(flat) // 60000)].astype(np.float64)
+    every = trunk.astype(np.float32).transpose(0, 2, 3, 1).reshape(-1, trunk.shape[1])
+    flat = every[:: max(1, len(every) // 60000)].astype(np.float64)
     middle = flat.mean(0)
     values, vectors = np.linalg.eigh(np.cov((flat - middle).T))
     order = np.argsort(-values)[:DIRECTIONS]
@@ -95,7 +95,8 @@ def projected(trunk: NDArray[Any], basis: NDArray[Any], middle: NDArray[Any]) ->
     parts = []
     for part in np.array_split(trunk, max(1, len(trunk) // 200)):
         flat = torch.from_numpy(part.astype(np.float32) - middle.astype(np.float32)[:, None, None]).flatten(2)
-        parts.append(torch.matmul(torch.from_numpy(basis.astype(np.float32)), flat).unflatten(2, part.shape[2:]))
+        turned = torch.matmul(torch.from_numpy(basis.astype(np.float32)), flat)
+        parts.append(turned.reshape(len(part), -1, *part.shape[2:]))
     return torch.cat(parts)
 
 
@@ -173,7 +174,7 @@ def fit(network: CoverNetwork, drawn: Teaching, natural: Teaching) -> None:
                 eyewear_loss(network.whole(beside.main, beside.pooled), beside),
             )
             optimizer.zero_grad()
-            torch.stack(losses).sum().backward()
+            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             total += [float(loss.detach()) for loss in losses]
@@ -238,7 +239,7 @@ def write(network: CoverNetwork, facts: dict[str, Any], folder: Path) -> None:
 def main() -> None:
     """Fit and write."""
     parser = arguments(__doc__)
-    parser.add_argument("--shards", type=int, default=6)
+    parser.add_argument("--shards", type=int, default=8)
     parser.add_argument("--folder", type=Path, default=heads_folder())
     options = parser.parse_args()
     models, judged = ModelStore(), judgements()
