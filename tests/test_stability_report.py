@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ def test_means_by_label_probe_and_group(probed: Dataset) -> None:
     assert {name: e.n for name, e in groups.items()} == {"Female": 2, "Male": 2}
     assert groups["Female"].value == pytest.approx(0.9)
     assert groups["Male"].value == pytest.approx(0.4)
-    assert groups["Male"].low <= 0.4 <= groups["Male"].high
+    assert (groups["Male"].method, math.isnan(groups["Male"].low)) == ("few", True)
+    every = found.by_label["perceived_age"]
+    assert every.low < every.value < every.high
 
 
 def test_the_file_holds_what_was_found(probed: Dataset) -> None:
