@@ -22,8 +22,8 @@ from benchmarks.cover_features import UNKNOWN, Picture, adults, area_shares
 from benchmarks.cover_truth import judgements
 from benchmarks.labelling import arguments, decode, fairface, label, made
 from benchmarks.occluders import FITTING, HELD_OUT
-from benchmarks.statistics import auc, bootstrap, groups, mean, proportion, table
-from curate.evaluate.metrics.probabilistic import roc_auc
+from benchmarks.statistics import auc, bootstrap, groups, proportion, table
+from curate.evaluation.metrics.probabilistic import roc_auc
 from schemas.columns import faces, labels
 from schemas.taxonomy import taxonomy
 
@@ -173,7 +173,7 @@ def false_covers(clean: Sequence[Row]) -> str:
     share, flag = np.array(shares), np.array(many)
     parts = (("all", np.ones(len(clean), bool)), *groups(races))
     return table(["race", "n", "cells called covered", f"faces with {MANY} or more such cells"],
-                 [[g, int(k.sum()), mean(share[k]), proportion(flag[k])] for g, k in parts])  # fmt: skip
+                 [[g, int(k.sum()), bootstrap(np.mean, share[k]), proportion(flag[k])] for g, k in parts])  # fmt: skip
 
 
 def eyewear_drawn(drawn: Sequence[Row]) -> str:
