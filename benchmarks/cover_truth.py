@@ -1,7 +1,7 @@
 """Natural faces for the `covers` head: what they wear, judged by eye, and what SFace makes of them.
 
-`data/accessories.csv` holds one person's judgement of FairFace training adults, by row of the split: `use` is `fit`,
-`test` (drawn at random from the rows held back, before any model was asked) or `mask` (real masks that a first model
+`data/accessories.csv` holds one viewer's judgement of FairFace training adults, by row of the split: `use` is `fit`,
+`test` (drawn at random from the rows held back, judged without a model's answer) or `mask` (real masks that a first model
 ranked high among all adults; never fitted on). `unclear` faces teach and test nothing.
 """
 
