@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from benchmarks.labelling import arguments
 from benchmarks.statistics import Estimate, bootstrap, proportion, table
 from curate import api
-from curate.evaluate.metrics.clustering import bcubed, pairwise
+from curate.evaluation.metrics.clustering import bcubed, pairwise
 from curate.identity.children import UNDER_13
 from curate.identity.duplicates import find_duplicates
 from curate.identity.false_matches import false_matches

@@ -32,7 +32,7 @@ from annotators.weights import ModelStore
 from benchmarks.detection import central
 from benchmarks.labelling import arguments, decode, face_table
 from benchmarks.statistics import groups, mean, proportion, table
-from curate.evaluate.metrics.probabilistic import roc_auc
+from curate.evaluation.metrics.probabilistic import roc_auc
 from schemas.columns import labels
 
 CHILDREN = ("0-2", "3-9", "10-19")

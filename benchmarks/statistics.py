@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from curate.evaluate import intervals
-from curate.evaluate.intervals import Estimate, proportion, resampled
-from curate.evaluate.metrics import classification, probabilistic, regression
+from curate.evaluation import intervals
+from curate.evaluation.intervals import Estimate, proportion, resampled
+from curate.evaluation.metrics import classification, probabilistic, regression
 
 __all__ = ["Estimate", "auc", "bootstrap", "concordance", "groups", "macro_f1", "mean", "proportion", "table"]
 
 
 def bootstrap(statistic: Callable[..., float], *samples: ArrayLike, rounds: int = 1000, seed: int = 0) -> Estimate:
-    """A statistic of paired samples with its bootstrap interval; see `curate.evaluate.intervals.bootstrap`.
+    """A statistic of paired samples with its bootstrap interval; see `curate.evaluation.intervals.bootstrap`.
 
     Args:
         statistic: Takes the samples, returns one number.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from curate.api import annotate, ingest, run
-    from curate.evaluate import evaluate
+    from curate.evaluation import evaluate
     from curate.store import Dataset
 
 __version__ = "0.1.0"
@@ -25,9 +25,9 @@ def __getattr__(name: str) -> Any:
 
         return Dataset
     if name == "evaluate":
-        import importlib
+        from curate.evaluation import evaluate
 
-        return importlib.import_module("curate.evaluate")
+        return evaluate
     if name in __all__:
         from curate import api
 

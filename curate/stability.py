@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from annotators.stability import Stability
 from curate.api import Options, annotate
 from curate.engine.plan import DEFAULT_DETECTOR
-from curate.evaluate.intervals import Estimate, bootstrap, bootstrap_groups, gap
-from curate.evaluate.metrics.counting import mean
+from curate.evaluation.intervals import Estimate, bootstrap, bootstrap_groups, gap
+from curate.evaluation.metrics.counting import mean
 from curate.store import Dataset
 from curate.store.parts import write_json
 from schemas import REGISTRY, Column, Kind, UnknownNameError, UsageError, taxonomy

@@ -20,7 +20,7 @@ from curate.calibrate import CalibrateOptions, apply, calibrate, load
 from curate.calibrate.calibrator import EVERYONE, Calibrator, Settings
 from curate.calibrate.fit import FitOptions, crossed, fit, folds
 from curate.calibrate.isotonic import fit_isotonic, pool
-from curate.evaluate.metrics.probabilistic import ece
+from curate.evaluation.metrics.probabilistic import ece
 from curate.store import Dataset, LayerInfo
 from schemas import DatasetError, UsageError
 from schemas.columns import faces, labels

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from curate.evaluate import EvaluateOptions
-from curate.evaluate.run import evaluate
+from curate.evaluation import EvaluateOptions
+from curate.evaluation.run import evaluate
 from schemas import taxonomy
 from schemas.columns import labels
 from tests.evaluation_samples import dataset, write_csv

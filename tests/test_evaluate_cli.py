@@ -10,7 +10,7 @@ import pytest
 
 import curate
 from curate.cli.main import main
-from curate.evaluate import EvaluateOptions, Evaluation
+from curate.evaluation import EvaluateOptions, Evaluation
 from curate.store import Dataset
 from schemas import UsageError
 from schemas.columns import labels

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curate.evaluate import EvaluateOptions, Evaluation
-from curate.evaluate.run import evaluate
+from curate.evaluation import EvaluateOptions, Evaluation
+from curate.evaluation.run import evaluate
 from schemas import Column, UnknownNameError, UsageError, taxonomy
 from schemas.columns import images, labels
 from tests.evaluation_samples import add, chances, dataset, write_csv
@@ -202,7 +202,7 @@ def test_eight_true_emotions_against_seven(tmp_path: Path) -> None:
 
 
 def test_seven_races_are_merged_into_four(tmp_path: Path) -> None:
-    from curate.evaluate.vocabulary import bring_together, read_labels
+    from curate.evaluation.vocabulary import bring_together, read_labels
 
     spoken = read_labels("race", ["East Asian", "Southeast Asian", "Latino_Hispanic", None], "race-fairface-7")
     common = bring_together(spoken, "race-fairface-4", "perceived_race")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curate.evaluate import EvaluateOptions, Evaluation
-from curate.evaluate.run import evaluate
+from curate.evaluation import EvaluateOptions, Evaluation
+from curate.evaluation.run import evaluate
 from curate.store import Dataset
 from schemas import UsageError
 from schemas.columns import faces, labels

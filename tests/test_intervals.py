@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from curate.evaluate.intervals import (
+from curate.evaluation.intervals import (
     Estimate,
     bootstrap,
     bootstrap_groups,
@@ -21,9 +21,9 @@ from curate.evaluate.intervals import (
     resampled,
     wilson,
 )
-from curate.evaluate.metrics import classification, probabilistic, regression
-from curate.evaluate.quantiles import student, tail
-from curate.evaluate.resampling import Units, distinct, multinomial
+from curate.evaluation.metrics import classification, probabilistic, regression
+from curate.evaluation.quantiles import student, tail
+from curate.evaluation.resampling import Units, distinct, multinomial
 
 Array = NDArray[Any]
 Sample = Callable[[np.random.Generator], tuple[Array, ...]]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics as sk
 
-from curate.evaluate.metrics import classification as classes
-from curate.evaluate.metrics import clustering, identity, probabilistic, regression
-from curate.evaluate.metrics.counting import ranks
+from curate.evaluation.metrics import classification as classes
+from curate.evaluation.metrics import clustering, identity, probabilistic, regression
+from curate.evaluation.metrics.counting import ranks
 
 Array = NDArray[Any]
 SEEDS = st.integers(0, 2**32 - 1)

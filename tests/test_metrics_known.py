@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curate.evaluate.metrics import (
+from curate.evaluation.metrics import (
     action_units,
     captions,
     classification,
@@ -21,7 +21,7 @@ from curate.evaluate.metrics import (
     probabilistic,
     regression,
 )
-from curate.evaluate.metrics.detection import SIZES, Picture, match, match_one
+from curate.evaluation.metrics.detection import SIZES, Picture, match, match_one
 from schemas import UnknownNameError
 from schemas.landmarks import layouts
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from curate.evaluate.intervals import Estimate, bootstrap
-from curate.evaluate.metrics.counting import Floats, mean
-from curate.evaluate.metrics.probabilistic import ece
+from curate.evaluation.intervals import Estimate, bootstrap
+from curate.evaluation.metrics.counting import Floats, mean
+from curate.evaluation.metrics.probabilistic import ece
 
 Array = NDArray[np.float64]
 ROUNDS = 300

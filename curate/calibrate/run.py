@@ -16,12 +16,12 @@ from curate.calibrate.calibrator import Calibrator
 from curate.calibrate.fit import FitOptions, crossed, fit
 from curate.calibrate.layer import NAME, probabilities_of, write_layer
 from curate.calibrate.report import report
-from curate.evaluate.board import Board
-from curate.evaluate.options import EvaluateOptions
-from curate.evaluate.roles import Pairing
-from curate.evaluate.run import open_board
-from curate.evaluate.truths import label_truth
-from curate.evaluate.vocabulary import bring_together
+from curate.evaluation.board import Board
+from curate.evaluation.options import EvaluateOptions
+from curate.evaluation.roles import Pairing
+from curate.evaluation.run import open_board
+from curate.evaluation.truths import label_truth
+from curate.evaluation.vocabulary import bring_together
 from curate.scores import scores_beside
 from curate.store import Dataset, LayerInfo
 from curate.store.parts import read_json, write_json

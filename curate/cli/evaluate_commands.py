@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from curate.evaluate import Evaluation
+    from curate.evaluation import Evaluation
 
 FORMATS = ("table", "json")
 
@@ -58,8 +58,8 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
 ) -> None:  # fmt: skip
     """How right the labels are against truth: figures with intervals, by group, as a page and as JSON."""
-    from curate.evaluate import EvaluateOptions
-    from curate.evaluate.run import evaluate as run
+    from curate.evaluation import EvaluateOptions
+    from curate.evaluation.run import evaluate as run
     from schemas import UnknownNameError
 
     if form not in FORMATS:
@@ -101,8 +101,8 @@ def pairs_of(texts: Sequence[str], option: str) -> dict[str, str]:
 
 def _show(found: Evaluation) -> None:
     from curate.cli.tables import show_rows
-    from curate.evaluate.page import summary
-    from curate.evaluate.wording import NONE
+    from curate.evaluation.page import summary
+    from curate.evaluation.wording import NONE
 
     matching = found.matching
     typer.echo(f"{matching['faces']:,} faces compared, from {matching['rows']:,} rows of {found.card.file}")

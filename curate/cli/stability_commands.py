@@ -50,7 +50,7 @@ def stability(
 
 def _show(found: StabilityReport) -> None:
     from curate.cli.tables import show_rows
-    from curate.evaluate.intervals import gap
+    from curate.evaluation.intervals import gap
 
     ranked = sorted(found.by_label, key=lambda label: found.by_label[label].value)
     rows = []

@@ -13,8 +13,8 @@ from curate.consistency.findings import AnyRule, Findings, GroupRate, RuleCount,
 from curate.consistency.rule import Rule
 from curate.consistency.rules import across_rules, all_rules
 from curate.consistency.values import Values
-from curate.evaluate.progress import steps
-from curate.evaluate.quantiles import wilson
+from curate.evaluation.progress import steps
+from curate.evaluation.quantiles import wilson
 from curate.store import Dataset
 from curate.store.names import FACES
 from curate.store.view import PROVENANCE, FaceView

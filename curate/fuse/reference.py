@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curate.evaluate.truth import LAYER, Truth, read_truth
+from curate.evaluation.truth import LAYER, Truth, read_truth
 from curate.fuse.method import Source
 from curate.fuse.sources import Reader
 from curate.store import Dataset

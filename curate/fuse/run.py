@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curate.evaluate.progress import steps
+from curate.evaluation.progress import steps
 from curate.fuse.dawid_skene import Priors
 from curate.fuse.evaluations import SUFFIX, Evaluations
 from curate.fuse.labels import names_of
