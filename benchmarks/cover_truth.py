@@ -1,8 +1,8 @@
 """Natural faces for the `covers` head: what they wear, judged by eye, and what SFace makes of them.
 
 `data/accessories.csv` holds one viewer's judgement of FairFace training adults, by row of the split: `use` is `fit`,
-`test` (drawn at random from the rows held back, judged without a model's answer) or `mask` (real masks that a first model
-ranked high among all adults; never fitted on). `unclear` faces teach and test nothing.
+`test` (drawn at random from the rows held back, judged without a model's answer) or `mask` (real masks that a first
+model ranked high among all adults; never fitted on). `unclear` faces teach and test nothing.
 """
 
 from __future__ import annotations
