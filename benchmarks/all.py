@@ -15,6 +15,7 @@ from pathlib import Path
 BENCHMARKS = {
     "detection": "Detection",
     "landmarks": "Landmarks",
+    "conversions": "Landmark conversions",
     "head_pose": "Head pose",
     "action_units": "Action units",
     "au_pairs": "Action units on drawn pairs",
@@ -26,6 +27,9 @@ BENCHMARKS = {
     "skin_tone": "Skin tone",
     "identity": "Identity",
     "quality": "Quality and visibility",
+    "parsing": "Parts of the face, from the mesh",
+    "consistency": "Contradictions",
+    "fusion": "Fusion",
     "caption": "Captions",
 }
 INTRODUCTION = """# Accuracy

@@ -122,6 +122,8 @@ def caption(row: Mapping[str, Any]) -> tuple[str, ...]:
         column = REGISTRY.get(name)
         if column is None or column.kind is not Kind.LABEL or not name.startswith(PERCEIVED) or value is None:
             continue
+        if column is labels.RACE4:  # follows from the seven groups
+            continue
         chance = probability(row, column)
         if chance is not None:
             parts.append(f"{value} {100 * chance:.0f}%")
