@@ -323,6 +323,12 @@ def test_every_rule_has_a_known_answer() -> None:
     }
 
 
+def test_an_empty_set_contradicts_no_label() -> None:
+    (rule,) = choose(["perceived_gender_against_its_set"])
+    verdict = rule.test(as_values([{labels.GENDER: "Male", labels.GENDER_SET: []}]))  # type: ignore[union-attr]
+    assert verdict.confidence.tolist() == [0]
+
+
 def test_names_are_one_of_a_kind() -> None:
     names = [r.name for r in choose(None)]
     assert len(names) == len(set(names))

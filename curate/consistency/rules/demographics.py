@@ -82,8 +82,8 @@ def _outside_set(label: Column, chosen: Column) -> Rule:
     def test(values: Values) -> Verdict:
         label_of, sets = values.label(label), values.lists(chosen)
         known = np.array([a is not None and s is not None for a, s in zip(label_of, sets, strict=True)], bool)
-        out = [float(s is not None and a is not None and a not in s) for a, s in zip(label_of, sets, strict=True)]
-        words = np.array([", ".join(s) if s else "it is empty" for s in sets], dtype=object)
+        out = [float(bool(s) and a is not None and a not in s) for a, s in zip(label_of, sets, strict=True)]
+        words = np.array([", ".join(s or ()) for s in sets], dtype=object)
         return Verdict(known, np.array(out), {"label": label_of, "set": words})
 
     return Rule(
@@ -91,7 +91,8 @@ def _outside_set(label: Column, chosen: Column) -> Rule:
         (label, chosen),
         0.4,
         f"{label.name} is {{label}}, which is not in its conformal set: {{set}}.",
-        "a set of the classes that are likely enough holds the likeliest, unless each class has a limit of its own",
+        "a set of the classes that are likely enough holds the likeliest, unless each class has a limit of its own; an "
+        "empty set contradicts nothing: no class was likely enough",
         test,
         together=True,
     )
