@@ -82,7 +82,7 @@ def _outside_set(label: Column, chosen: Column) -> Rule:
     def test(values: Values) -> Verdict:
         label_of, sets = values.label(label), values.lists(chosen)
         known = np.array([a is not None and s is not None for a, s in zip(label_of, sets, strict=True)], bool)
-        out = [float(bool(s) and a is not None and a not in s) for a, s in zip(label_of, sets, strict=True)]
+        out = [float(a is not None and a not in s) if s else 0.0 for a, s in zip(label_of, sets, strict=True)]
         words = np.array([", ".join(s or ()) for s in sets], dtype=object)
         return Verdict(known, np.array(out), {"label": label_of, "set": words})
 
