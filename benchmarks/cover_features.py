@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,10 @@ class Picture:
     known: dict[str, Any]
 
 
-def adults(data: Path, held_back: bool) -> list[Picture]:
-    """Adults of FairFace's training split, for fitting or held back, the race groups in turn."""
-    every = [Picture(i, image, known) for i, (image, known) in enumerate(fairface(data, "train"))]
+def adults(data: Path, held_back: bool, count: int | None = None) -> list[Picture]:
+    """Adults of FairFace's training split, or of its first pictures, for fitting or held back, the races in turn."""
+    pictures = islice(fairface(data, "train"), count)
+    every = [Picture(i, image, known) for i, (image, known) in enumerate(pictures)]
     chosen = [p for p in every if p.known["age"] not in MINORS and (fold(np.array(p.row)) < HELD_BACK) == held_back]
     order = np.random.default_rng(3).permutation(len(chosen))
     groups: dict[str, list[Picture]] = {}
@@ -160,9 +162,9 @@ def labelled(pictures: Iterable[tuple[bytes, dict[str, Any]]], models: ModelStor
     return [row for row in rows if row.get(labels.MESH.name) is not None]
 
 
-def shard(pictures: list[Picture], number: int, models: ModelStore) -> dict[str, NDArray[Any]]:
+def shard(pictures: list[Picture], number: int, models: ModelStore, cache: Path = CACHE) -> dict[str, NDArray[Any]]:
     """The samples of SHARD faces, from disk or drawn and kept there; arrays by name of `Sample`'s fields."""
-    place = CACHE / f"shard-{number}.npz"
+    place = cache / f"shard-{number}.npz"
     if not place.is_file():
         chosen = pictures[number * SHARD : (number + 1) * SHARD]
         plain = labelled(((p.data, {"picture": p}) for p in chosen), models)

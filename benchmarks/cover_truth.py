@@ -2,7 +2,8 @@
 
 `data/accessories.csv` holds one viewer's judgement of FairFace training adults, by row of the split: `use` is `fit`,
 `test` (drawn at random from the rows held back, judged without a model's answer) or `mask` (real masks that a first
-model ranked high among all adults; never fitted on). `unclear` faces teach and test nothing.
+model ranked high among all adults; nothing learnt from their judgement, but things were drawn on two of them: see the
+card). `unclear` faces teach and test nothing.
 """
 
 from __future__ import annotations
@@ -56,10 +57,9 @@ def judgements() -> list[Judgement]:
 class Natural:
     """Features of FairFace's training faces as they are and mirrored; see `benchmarks.demographic_features`."""
 
-    def __init__(self, data: Path, models: ModelStore) -> None:
-        found = found_faces(data, "train", models)
-        alignments = np.load(CACHE / "alignment-train.npy")
-        self.rows = np.flatnonzero(np.isfinite(alignments).all((1, 2)))
+    def __init__(self, data: Path, models: ModelStore, cache: Path = CACHE, count: int | None = None) -> None:
+        found = found_faces(data, "train", models, cache, count)
+        self.rows = found.rows
         self.adult = np.array([age not in MINORS for age in found.truth["age"]])
         self._place = {int(row): i for i, row in enumerate(self.rows)}
         self._coding = coding(found, models)
@@ -73,6 +73,9 @@ class Natural:
         """Trunk maps of some rows, (n, 512, 14, 14)."""
         codes = self._variants[name].trunk
         return np.stack([codes[i] * self._coding.step + self._coding.low for i in self._at(rows)])
+
+    def __contains__(self, row: int) -> bool:
+        return row in self._place
 
     def _at(self, rows: Rows) -> list[int]:
         return [self._place[int(row)] for row in rows]

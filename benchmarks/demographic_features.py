@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,26 +37,38 @@ class Faces:
         images: Encoded pictures.
         matrices: (n, 2, 3) map from picture to crop points.
         truth: `age`, `gender` and `race` of each, as the data set writes them.
-        missed: Number of pictures without a found face.
+        rows: (n,) row of each in the split.
+        cache: Where what is measured of them is kept.
     """
 
     images: list[bytes]
     matrices: Matrix
     truth: dict[str, list[str]]
-    missed: int
+    rows: NDArray[np.int64]
+    cache: Path
 
 
-def found_faces(data: Path, split: str, models: ModelStore) -> Faces:
-    """Pictures, alignment and labels of a split; the alignments are kept on disk."""
-    pictures = list(fairface(data, split))
-    place = CACHE / f"alignment-{split}.npy"
+def found_faces(data: Path, split: str, models: ModelStore, cache: Path = CACHE, count: int | None = None) -> Faces:
+    """Pictures, alignment and labels of a split; the alignments are kept on disk.
+
+    Args:
+        data: The shared photo collection.
+        split: Of FairFace.
+        models: The model store.
+        cache: Folder of what is kept.
+        count: Only so many pictures, the first; they have a folder of their own in the cache.
+    """
+    pictures = list(islice(fairface(data, split), count))
+    if count is not None:
+        cache = cache / f"first-{count}"
+    place = cache / f"alignment-{split}.npy"
     if not place.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)
         np.save(place, _alignments([image for image, _ in pictures], models))
     matrices = np.load(place)
-    rows = [i for i in range(len(pictures)) if np.isfinite(matrices[i]).all()]
+    rows = np.flatnonzero(np.isfinite(matrices).all((1, 2)))
     truth = {key: [pictures[i][1][key] for i in rows] for key in ("age", "gender", "race")}
-    return Faces([pictures[i][0] for i in rows], matrices[rows], truth, len(pictures) - len(rows))
+    return Faces([pictures[i][0] for i in rows], matrices[rows], truth, rows, cache)
 
 
 def _alignments(images: Sequence[bytes], models: ModelStore) -> Matrix:
@@ -139,7 +152,7 @@ class Coding:
 
 def coding(found: Faces, models: ModelStore) -> Coding:
     """Ranges of the trunk's channels over the first faces."""
-    place = CACHE / "coding.npy"
+    place = found.cache / "coding.npy"
     if not place.is_file():
         network = SFace(models)
         rows = range(min(PROBE, len(found.images)))
@@ -154,7 +167,7 @@ def coding(found: Faces, models: ModelStore) -> Coding:
 
 def variant(found: Faces, split: str, name: str, models: ModelStore) -> Variant:
     """Features of every face of a split in one variant, from disk or computed and kept there."""
-    pooled_place, trunk_place = CACHE / f"pooled-{split}-{name}.npy", CACHE / f"trunk-{split}-{name}.npy"
+    pooled_place, trunk_place = (found.cache / f"{part}-{split}-{name}.npy" for part in ("pooled", "trunk"))
     if not pooled_place.is_file():
         codes = coding(found, models)
         network = SFace(models)

@@ -11,7 +11,7 @@ learnt as disgust.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,12 @@ class Faces:
     note: np.ndarray[Any, Any]
 
 
-def pictures(data: Path) -> Iterator[Picture]:
-    """All labelled pictures of both sets, copies included."""
+def pictures(data: Path, count: int | None = None) -> Iterator[Picture]:
+    """All labelled pictures of both sets, copies included; or about so many of each set, evenly spread."""
     words = coding("fer")
     for name, (file, suffix) in SETS.items():
-        for row in pq.read_table(data / "expressions" / file).to_pylist():
+        rows = pq.read_table(data / "expressions" / file).to_pylist()
+        for row in rows[:: 1 if count is None else max(1, len(rows) // count)]:
             label = row["emotion"] if row["emotion"] in CLASSES else words.read(row["emotion"])
             copy = bool(COPY.search(row["file"]))
             group = re.sub(suffix, "", row["file"])
@@ -122,24 +123,24 @@ class Meter:
         return features(face.once(self._fer), points, shapes, face.once(self._sface))
 
 
-def plain(data: Path, meter: Meter) -> Faces:
-    """Every labelled face as it is."""
+def plain(some: Iterable[Picture], meter: Meter) -> Faces:
+    """Labelled faces as they are."""
     rows = []
-    for picture in pictures(data):
+    for picture in some:
         image = decode(picture.image)
         if found := meter.find(image):
             rows.append((picture.key, meter(image, found), found, ""))
     return _faces(rows)
 
 
-def mild(data: Path, meter: Meter, base: Faces, variant: int) -> Faces:
-    """Every labelled face with box and points jittered, repainted, and mirrored in odd variants.
+def mild(some: Iterable[Picture], meter: Meter, base: Faces, variant: int) -> Faces:
+    """Labelled faces with box and points jittered, repainted, and mirrored in odd variants.
 
     The mesh's features are those of the plain picture.
     """
     place = {key: row for row, key in enumerate(base.key.tolist())}
     rows = []
-    for picture in pictures(data):
+    for picture in some:
         if (row := place.get(picture.key)) is None:
             continue
         rng = np.random.default_rng(bucket(f"{picture.key}/{variant}", 2**32))
@@ -154,10 +155,10 @@ def mild(data: Path, meter: Meter, base: Faces, variant: int) -> Faces:
     return _faces(rows)
 
 
-def strong(data: Path, meter: Meter, variant: int) -> Faces:
-    """Every labelled face turned, stretched and harshly lit, found and measured anew."""
+def strong(some: Iterable[Picture], meter: Meter, variant: int) -> Faces:
+    """Labelled faces turned, stretched and harshly lit, found and measured anew."""
     rows = []
-    for picture in pictures(data):
+    for picture in some:
         rng = np.random.default_rng(bucket(f"{picture.key}/{variant}", 2**32))
         image = disturbed(decode(picture.image), rng)
         if found := meter.find(image):

@@ -1,11 +1,12 @@
 """Fits the head of `annotators/covers.py` and writes it to `annotators/data/heads`.
 
-python -m benchmarks.fit_covers [--shards N]
+python -m benchmarks.fit_covers [--shards N] [--faces N] [--folder FOLDER] [--cache FOLDER]
 
 Cells and masks are taught by things drawn on FairFace training adults (`cover_features`), eyewear by drawn glasses and
 by natural faces that were judged by eye (`cover_truth`). A tenth of the rows sets temperatures and thresholds; three
 tenths are kept for `benchmarks.covers`. About 45 s of one core per shard, kept in build/benchmarks, and three minutes
-for the fit; it needs the features that `benchmarks.fit_demographics` keeps.
+for the fit; it uses the features that `benchmarks.fit_demographics` keeps, or makes them. `--faces 1000` tries it;
+that head is worth nothing and needs a `--folder` of its own.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from annotators.cover_cells import LEAST_SHARE
-from annotators.heads import heads_folder
 from annotators.weights import ModelStore
-from benchmarks.cover_features import HELD_BACK, UNKNOWN, adults, fold, shard
+from benchmarks.cover_features import HELD_BACK, SHARD, UNKNOWN, adults, fold, shard
 from benchmarks.cover_network import CoverNetwork, export
 from benchmarks.cover_truth import VARIANTS, Judgement, Natural, first_guess, judgements, plain_rows
-from benchmarks.labelling import arguments
+from benchmarks.demographic_features import CACHE as NATURAL_CACHE
+from benchmarks.labelling import arguments, fit_options, subset_of
 from benchmarks.toml_text import toml_value
 
 NAME = "covers"
@@ -239,14 +240,16 @@ def write(network: CoverNetwork, facts: dict[str, Any], folder: Path) -> None:
 def main() -> None:
     """Fit and write."""
     parser = arguments(__doc__)
-    parser.add_argument("--shards", type=int, default=8)
-    parser.add_argument("--folder", type=Path, default=heads_folder())
-    options = parser.parse_args()
-    models, judged = ModelStore(), judgements()
-    natural = Natural(options.data, models)
+    fit_options(parser)
+    parser.add_argument("--shards", type=int, default=8, help=f"how many times {SHARD} faces are drawn on")
+    options = subset_of(parser)
+    models = ModelStore()
+    natural = Natural(options.data, models, options.cache / NATURAL_CACHE.name, options.faces)
+    judged = [j for j in judgements() if j.row in natural]
     guess = first_guess(natural, judged)
-    pictures = adults(options.data, held_back=False)
-    shards = [shard(pictures, number, models) for number in range(options.shards)]
+    pictures = adults(options.data, held_back=False, count=options.faces)
+    cache = options.cache / NAME / (f"first-{options.faces}" if options.faces else "")
+    shards = [shard(pictures, n, models, cache) for n in range(min(options.shards, -(-len(pictures) // SHARD)))]
     rows = np.concatenate([s["row"] for s in shards])
     base = guess[np.searchsorted(natural.rows, rows)]
     # What natural sunglasses cover is not in the drawn area.

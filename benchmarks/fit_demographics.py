@@ -1,10 +1,11 @@
 """Fits the head of `annotators/demographics.py` on FairFace's training faces and writes it to `annotators/data/heads`.
 
-python -m benchmarks.fit_demographics [--trial]
+python -m benchmarks.fit_demographics [--trial] [--faces N] [--folder FOLDER] [--cache FOLDER]
 
 About ten minutes of one core for features (kept in build/benchmarks), ten for each fit. The training split is cut in
 three: 73 % to fit, 15 % to choose settings on, 12 % to calibrate. The shipped head is fitted on the first two parts;
 `--trial` fits on the first alone and prints figures of the second, and what each balance between classes would do.
+`--faces 1000` tries the whole way in a minute; the head is then worth nothing and needs a `--folder` of its own.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ import torch
 from numpy.typing import NDArray
 
 from annotators.demographics import ANSWERS, NETWORK_ORDER
-from annotators.heads import heads_folder
 from annotators.runtime import OnnxModel
 from annotators.sface import SFace
 from annotators.weights import ModelStore
-from benchmarks.demographic_features import Faces, coding, crop_of, found_faces, variant
+from benchmarks.demographic_features import CACHE, Faces, coding, crop_of, found_faces, variant
 from benchmarks.demographic_network import written
 from benchmarks.demographic_rules import Balance, balance_table, rules, split_logits, true_classes
 from benchmarks.demographic_training import (
@@ -38,15 +38,15 @@ from benchmarks.demographic_training import (
     train,
     truth_of,
 )
-from benchmarks.labelling import arguments, decode
+from benchmarks.labelling import arguments, decode, fit_options, subset_of
 from benchmarks.toml_text import toml_value
 
 VARIANTS = ("plain", "mirror")
 NAME = "demographics"
 BALANCE = Balance()
 """Chosen from what `--trial` printed."""
+SOURCE = "FairFace (K. Karkkainen and J. Joo, 2021), CC BY 4.0"
 PROVENANCE = {
-    "data": "FairFace (K. Karkkainen and J. Joo, 2021), CC BY 4.0, 17,938 faces of a training split of 17,949",
     "network": "SFace (Apache-2.0): maps conv_4, conv_6, conv_12 and embedding frozen, conv_13 and conv_14 trained on",
     "script": "python -m benchmarks.fit_demographics",
 }
@@ -81,9 +81,8 @@ def figures(logits: NDArray[np.float64], truth: Truth) -> str:
     return "\n".join(lines)
 
 
-def finish(trained: Trained, found: Faces, truth: Truth, rows: Indices, models: ModelStore) -> None:
+def finish(trained: Trained, found: Faces, truth: Truth, rows: Indices, models: ModelStore, folder: Path) -> None:
     """Write the network, calibrate the written file on faces it has not seen, and write what was fitted."""
-    folder = heads_folder()
     folder.mkdir(parents=True, exist_ok=True)
     network = folder / f"{NAME}.onnx"
     network.write_bytes(written(trained.network, trained.side, trained.mean, trained.deviation))
@@ -95,6 +94,7 @@ def finish(trained: Trained, found: Faces, truth: Truth, rows: Indices, models: 
     lines = [
         "# What was fitted after the network, by `python -m benchmarks.fit_demographics`; more in the card beside it.",
         f"sha256 = {toml_value(digest)}",
+        f"data = {toml_value(f'{SOURCE}, {len(found.rows):,} faces of its training split')}",
         *(f"{key} = {toml_value(value)}" for key, value in PROVENANCE.items()),
     ]
     for name, table in tables.items():
@@ -109,11 +109,12 @@ def finish(trained: Trained, found: Faces, truth: Truth, rows: Indices, models: 
 def main() -> None:
     """Fit and write, or fit for choosing and print."""
     parser = arguments(__doc__)
+    fit_options(parser)
     parser.add_argument("--trial", action="store_true", help="fit on the first part, print figures of the second")
-    options = parser.parse_args()
+    options = subset_of(parser)
     torch.set_num_threads(1)
     models = ModelStore()
-    found = found_faces(options.data, "train", models)
+    found = found_faces(options.data, "train", models, options.cache / CACHE.name, options.faces)
     truth = truth_of(found)
     parts = parts_of(truth)
     codes = coding(found, models)
@@ -126,7 +127,7 @@ def main() -> None:
         print(figures(logits, subset(truth, kept)))
         print(balance_table(logits, subset(truth, kept), truth))
         return
-    finish(trained, found, truth, np.flatnonzero(parts == CALIBRATE), models)
+    finish(trained, found, truth, np.flatnonzero(parts == CALIBRATE), models, options.folder)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 python -m benchmarks.fit_emotion            fit, calibrate, write annotators/data/heads/emotion.onnx and .toml
 python -m benchmarks.fit_emotion --choose   cross-validate the choices on the fitting part only
+python -m benchmarks.fit_emotion --faces 600 --folder FOLDER    try the whole way; that head is worth nothing
 
 Parts, fixed by a hash of the person (press photos) or the original picture (FER2013), near-duplicates together:
 fit (.6), calibrate (.15) and test (.25), at which only `python -m benchmarks.emotion` looks. Some networks are fitted
@@ -24,10 +25,21 @@ from numpy.typing import NDArray
 from annotators.calibration import Scaling, conformal_quantile, conformity, fit_scaling, softmax
 from annotators.weights import ModelStore
 from benchmarks.action_unit_data import bucket
-from benchmarks.emotion_features import CLASSES, Faces, Meter, cached, mild, pictures, plain, strong, unlabelled
+from benchmarks.emotion_features import (
+    CLASSES,
+    UNLABELLED,
+    Faces,
+    Meter,
+    cached,
+    mild,
+    pictures,
+    plain,
+    strong,
+    unlabelled,
+)
 from benchmarks.emotion_parts import first_of_each, parts
 from benchmarks.expression_network import Preparation, as_onnx, fitted, preparation, scores
-from benchmarks.labelling import arguments
+from benchmarks.labelling import arguments, fit_options, subset_of
 from benchmarks.statistics import macro_f1, table
 
 TEACHERS = 3
@@ -41,7 +53,6 @@ UNLABELLED_SHARE = 0.3
 """Share of the final network's lessons that are unlabelled faces."""
 FOLDS = 5
 COVERAGE = 0.9
-OUTPUT = Path("annotators/data/heads")
 
 Values = NDArray[Any]
 Network = list[NDArray[np.float32]]
@@ -82,16 +93,16 @@ class Labelled:
         return np.concatenate(values), self.truth[row], self.set[row]
 
 
-def labelled(data: Path, cache: Path) -> Labelled:
-    """All labelled faces, measured or from the cache."""
+def labelled(data: Path, cache: Path, count: int | None = None) -> Labelled:
+    """All labelled faces, or about so many of each set, measured or from the cache."""
     meter = Meter(ModelStore())
-    base = cached(cache, "plain", lambda: plain(data, meter))
+    every = list(pictures(data, count))
+    base = cached(cache, "plain", lambda: plain(every, meter))
     variants = [
-        cached(cache, "mild1", lambda: mild(data, meter, base, 1)),
-        cached(cache, "strong2", lambda: strong(data, meter, 2)),
-        cached(cache, "mild3", lambda: mild(data, meter, base, 3)),
+        cached(cache, "mild1", lambda: mild(every, meter, base, 1)),
+        cached(cache, "strong2", lambda: strong(every, meter, 2)),
+        cached(cache, "mild3", lambda: mild(every, meter, base, 3)),
     ]
-    every = list(pictures(data))
     facts = zip(every, parts(every).tolist(), first_of_each(every).tolist(), strict=True)
     known = {p.key: (p, part, first) for p, part, first in facts}
     rows = [known[key] for key in base.key.tolist()]
@@ -203,10 +214,11 @@ def choose(all_faces: Labelled) -> str:
 def main() -> None:
     """Fit and write, or choose."""
     parser = arguments(__doc__)
-    parser.add_argument("--cache", type=Path, default=Path("build/benchmarks"), help="where measured faces are kept")
+    fit_options(parser)
     parser.add_argument("--choose", action="store_true", help="cross-validate on the fitting part and write nothing")
-    options = parser.parse_args()
-    known = labelled(options.data, options.cache)
+    options = subset_of(parser)
+    cache = options.cache / f"emotion-{options.faces}" if options.faces else options.cache
+    known = labelled(options.data, cache, options.faces)
     if options.choose:
         print(choose(known))
         return
@@ -216,21 +228,21 @@ def main() -> None:
 
     def unknown(which: int) -> Faces:
         if not pair:
-            pair.extend(unlabelled(options.data, Meter(ModelStore())))
+            pair.extend(unlabelled(options.data, Meter(ModelStore()), count=options.faces or UNLABELLED))
         return pair[which]
 
-    colour = cached(options.cache, "colour", lambda: unknown(0))
-    grey = cached(options.cache, "grey", lambda: unknown(1))
+    colour = cached(cache, "colour", lambda: unknown(0))
+    grey = cached(cache, "grey", lambda: unknown(1))
     network = distilled(prepare, teachers, lessons, colour, grey)
     kept = (known.part == "calibrate") & known.first
     scaling, quantile = calibrated(scores(network, prepare(known.plain.values[kept])), known.truth[kept])
-    OUTPUT.mkdir(parents=True, exist_ok=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
     model = as_onnx(prepare, network)
-    (OUTPUT / "emotion.onnx").write_bytes(model)
+    (options.folder / "emotion.onnx").write_bytes(model)
     counts = {"fitted_on": int((known.part == "fit").sum()), "calibrated_on": int(kept.sum())}
     counts["unlabelled"] = len(colour.key)
-    (OUTPUT / "emotion.toml").write_text(facts(model, scaling, quantile, counts), "utf-8")
-    print(f"written: {OUTPUT}/emotion.onnx and .toml")
+    (options.folder / "emotion.toml").write_text(facts(model, scaling, quantile, counts), "utf-8")
+    print(f"written: {options.folder}/emotion.onnx and .toml")
 
 
 if __name__ == "__main__":

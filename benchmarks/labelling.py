@@ -14,11 +14,15 @@ import pyarrow as pa
 
 from annotators.base import Annotator, Detections, FaceBatch
 from annotators.crops import Pixels
+from annotators.heads import heads_folder
 from annotators.registry import annotator, detector
 from annotators.weights import ModelStore
 from schemas.columns import faces
 
 BATCH = 64
+CACHE = Path(__file__).resolve().parents[1] / "build" / "benchmarks"
+FEWEST = 600
+"""Faces with which the scripts that fit a head can be tried."""
 
 
 def decode(data: bytes) -> Pixels:
@@ -97,6 +101,23 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=default, help="the shared photo collection")
     return parser
+
+
+def fit_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a script that fits a head: how many faces, where the head goes, where features are kept."""
+    parser.add_argument("--faces", type=int, help="only so many faces, to try the script; needs --folder")
+    parser.add_argument("--folder", type=Path, default=heads_folder(), help="where the head is written")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where features are kept")
+
+
+def subset_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parsed options of a fitting script; a head of few faces may not take the shipped one's place."""
+    options = parser.parse_args()
+    if options.faces is not None and options.faces < FEWEST:
+        parser.error(f"--faces {options.faces}: fewer than {FEWEST} faces cannot be cut into parts; give more")
+    if options.faces is not None and options.folder.resolve() == heads_folder().resolve():
+        parser.error("--faces would put a head of few faces in the shipped one's place; give another --folder")
+    return options
 
 
 def fairface(data: Path, split: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
