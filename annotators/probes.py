@@ -146,7 +146,7 @@ def _other_side(name: str) -> str:
     for side, other in (("Left", "Right"), ("Right", "Left")):
         if name.endswith(side):
             return name.removesuffix(side) + other
-    return {"jawLeft": "jawRight", "jawRight": "jawLeft"}.get(name, name)
+    return name
 
 
 _UNDO: dict[Column, Callable[[Any], Any]] = {

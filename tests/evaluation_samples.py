@@ -26,12 +26,13 @@ def dataset(
         path: Where to.
         counts: Faces of each picture; picture i is `p{i}.jpg`.
         layers: Layer -> column -> one value per face.
-        more: `status`: layer -> status per face; `kinds`: layer -> kind; `rejected`: names of unusable pictures.
+        more: `status`: layer -> status per face; `kinds`: layer -> kind; `rejected`: names of unusable pictures;
+            `names`: names of the pictures.
     """
     ds = Dataset.create(path, name="sample")
     rejected = list(more.get("rejected", ()))
     ids = [f"i{i}" for i in range(len(counts))]
-    names = [f"p{i}.jpg" for i in range(len(counts))] + rejected
+    names = [*more.get("names", (f"p{i}.jpg" for i in range(len(counts)))), *rejected]
     n, bad = len(counts), len(rejected)
     ds.write("images", KEY, table({
         images.IMAGE_ID: [*ids, *[None] * bad], images.URI: [f"/photos/{x}" for x in names],

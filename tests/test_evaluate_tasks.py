@@ -190,12 +190,18 @@ def test_a_table_of_pairs(tmp_path: Path) -> None:
         {"file_a": "p2.jpg", "file_b": "p3.jpg", "same_person": 1},
         {"file_a": "p0.jpg", "file_b": "p2.jpg", "same_person": 0},
         {"file_a": "p1.jpg", "file_b": "gone.jpg", "same_person": 0},
+        {"file_a": "p0.jpg", "file_b": "p1.jpg", "same_person": ""},
     ])  # fmt: skip
     section = held(ds, tmp_path, [{"file": "p0.jpg", "person": "a"}], pairs=pairs).section(labels.EMBEDDING.name)
     assert section.figures["eer"].value == 0
-    assert section.counts == {"pairs": 3, "pairs left out, not in the dataset": 1}
+    assert section.counts == {
+        "pairs": 3, "pairs left out, not said whether one person": 1, "pairs left out, not in the dataset": 1,
+    }  # fmt: skip
     with pytest.raises(UsageError, match="is no table of pairs"):
         held(ds, tmp_path, [{"file": "p0.jpg", "person": "a"}], pairs=tmp_path / "truth.csv")
+    unclear = write_csv(tmp_path / "unclear.csv", [{"file_a": "p0.jpg", "file_b": "p1.jpg", "same_person": "maybe"}])
+    with pytest.raises(UsageError, match="'maybe' in the truth's column same_person is no flag"):
+        held(ds, tmp_path, [{"file": "p0.jpg", "person": "a"}], pairs=unclear)
 
 
 def test_captions_are_held_against_the_true_labels(tmp_path: Path) -> None:
@@ -210,6 +216,31 @@ def test_captions_are_held_against_the_true_labels(tmp_path: Path) -> None:
     assert section.figures["precision"].value == pytest.approx(2 / 3)
     assert section.figures["recall"].value == pytest.approx(2 / 6)
     assert section.figures["contradictions"].value == pytest.approx(1 / 3)
+
+
+def test_a_fact_is_not_wrong_where_the_truth_of_this_face_is_silent(tmp_path: Path) -> None:
+    gender, emotion = labels.GENDER.name, labels.PERCEIVED_EMOTION.name
+    told = [[f"{gender}=Male", f"{emotion}=fear"], [f"{gender}=Male", f"{emotion}=fear"]]
+    ds = dataset(
+        tmp_path / "ds", [1] * 2,
+        {"m.v1": {labels.GENDER: ["Male"] * 2, labels.PERCEIVED_EMOTION: ["fear"] * 2, labels.CAPTION_FACTS: told}},
+    )  # fmt: skip
+    rows = [{"file": "p0.jpg", "gender": "Male", "emotion": "fear"}, {"file": "p1.jpg", "gender": "Male"}]
+    section = held(ds, tmp_path, rows).section(labels.CAPTION_FACTS.name)
+    assert section.figures["precision"].value == 1
+    assert section.details["told"] == 3
+
+
+def test_an_empty_set_is_a_set_that_misses(tmp_path: Path) -> None:
+    ds = dataset(tmp_path / "ds", [1] * 4, {"g.v1": {
+        labels.GENDER: ["Male"] * 4, labels.GENDER_SET: [["Male"], ["Female", "Male"], [], None],
+    }})  # fmt: skip
+    section = held(ds, tmp_path, [{"file": f"p{i}.jpg", "gender": "Male"} for i in range(4)]).section(
+        labels.GENDER.name
+    )
+    assert section.figures["set_coverage"].value == pytest.approx(2 / 3)
+    assert section.figures["set_size"].value == pytest.approx(1)
+    assert section.figures["set_size"].n == 3
 
 
 def test_rows_may_name_faces_pictures_paths_and_files(tmp_path: Path) -> None:

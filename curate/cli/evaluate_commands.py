@@ -101,6 +101,7 @@ def pairs_of(texts: Sequence[str], option: str) -> dict[str, str]:
 
 def _show(found: Evaluation) -> None:
     from curate.cli.tables import show_rows
+    from curate.evaluation.matching import ELSEWHERE
     from curate.evaluation.page import summary
     from curate.evaluation.wording import NONE
 
@@ -109,6 +110,8 @@ def _show(found: Evaluation) -> None:
     for outcome, count in matching["outcomes"].items():
         if outcome != "matched":
             typer.echo(f"  {count:,} rows: {outcome}")
+    if count := matching["found_by"].get(ELSEWHERE):
+        typer.echo(f"  {count:,} rows: found by {ELSEWHERE}; is it the same picture?")
     rows = [
         (s.name, s.measure, s.value, s.reach or NONE, f"{s.n:,}", f"{s.worst} ({s.by})" if s.by else "", s.gap)
         for s in summary(found)

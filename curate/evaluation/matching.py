@@ -22,12 +22,16 @@ from curate.store import Dataset
 from schemas import ImageStatus, UsageError
 from schemas.columns import faces, images
 
+ELSEWHERE = "file name alone, in another folder"
+"""How a row was found whose path names a folder that the picture is not in."""
+
 
 class Outcome(StrEnum):
     """What became of one row of the truth."""
 
     MATCHED = "matched"
     NOT_HERE = "not in the dataset"
+    ALIKE = "several pictures go by this name"
     UNUSABLE = "picture could not be used"
     NO_FACE = "no face was found"
     SEVERAL = "several faces and no true box to tell them apart"
@@ -46,8 +50,12 @@ class Pictures:
         boxes: (faces, 4) x, y, width, height.
         scores: (faces,) the detector's confidence; NaN if unknown.
         images: image_id -> status of the picture, for pictures whose bytes were read.
-        by_name: Key -> image_id, or None where several pictures go by it.
-        reasons: image_id or key of a picture that is not used -> reason.
+        names: Path, or name below the source's folder -> image_id, or None where several pictures go by it.
+        near: Last folder and file name -> the same.
+        tails: File name -> the same.
+        stems: File name without its ending -> the same.
+        members: Row of the container -> the same.
+        unusable: Key of a picture that is not used -> reason.
     """
 
     face_ids: list[str]
@@ -56,6 +64,7 @@ class Pictures:
     scores: NDArray[np.float64]
     images: Mapping[str, str]
     names: Mapping[str, str | None]
+    near: Mapping[str, str | None]
     tails: Mapping[str, str | None]
     stems: Mapping[str, str | None]
     members: Mapping[int, str | None]
@@ -115,6 +124,7 @@ def _image_keys(ds: Dataset, container: str) -> dict[str, Any]:
     table = ds.images(wanted)
     columns = [table.column(c.name).to_pylist() for c in wanted]
     names: dict[str, str | None] = {}
+    near: dict[str, str | None] = {}
     tails: dict[str, str | None] = {}
     stems: dict[str, str | None] = {}
     members: dict[int, str | None] = {}
@@ -131,13 +141,23 @@ def _image_keys(ds: Dataset, container: str) -> dict[str, Any]:
         _note(names, name, key)
         if member is None:
             _note(names, uri, key)
+            _note(near, _near(uri), key)
             _note(tails, PurePosixPath(uri).name, key)
             _note(stems, PurePosixPath(uri).stem, key)
         else:
+            _note(near, _near(name or ""), key)
             _note(tails, PurePosixPath(name or "").name, key)
             if uri == same:
                 members[int(member)] = key
-    return {"images": state, "names": names, "tails": tails, "stems": stems, "members": members, "unusable": unusable}
+    return {
+        "images": state, "names": names, "near": near, "tails": tails, "stems": stems, "members": members,
+        "unusable": unusable,
+    }  # fmt: skip
+
+
+def _near(path: str) -> str:
+    """The last folder and the file name of a path."""
+    return "/".join(PurePosixPath(path).parts[-2:])
 
 
 def _note(index: dict[str, str | None], key: str | None, image: str) -> None:
@@ -164,14 +184,16 @@ def match(truth: Truth, roles: Roles, ds: Dataset, least_iou: float = 0.5) -> tu
         )  # fmt: skip
     if roles.key == faces.FACE_ID.name:
         return here, _by_face(truth, roles, here)
-    keys, by = _image_of_rows(truth, roles, here)
+    keys, by, lost = _image_of_rows(truth, roles, here)
     if all(k is None for k in keys):
         some = truth.columns[roles.key_column][0] if roles.key else "row 0"
+        alike = f"; {lost[Outcome.ALIKE]:,} rows: {Outcome.ALIKE}" if Outcome.ALIKE in lost else ""
         raise UsageError(
-            f"no row of the truth {truth.name} is in this dataset", f"the first key is '{some}'",
+            f"no row of the truth {truth.name} is in this dataset",
+            f"the first key is '{some}'{alike}",
             "Keys are file names, paths below the source's folder, image ids or face ids",
         )  # fmt: skip
-    return here, _by_image(truth, roles, here, keys, by, least_iou)
+    return here, _by_image(truth, roles, here, keys, (by, lost), least_iou)
 
 
 class _Book:
@@ -222,18 +244,29 @@ def _by_face(truth: Truth, roles: Roles, here: Pictures) -> Matches:
     return book.matches(outcomes, {}, {"face id": len(book.kept)}, image_of)
 
 
-def _image_of_rows(truth: Truth, roles: Roles, here: Pictures) -> tuple[list[str | None], Counter[str]]:
+def _image_of_rows(truth: Truth, roles: Roles, here: Pictures) -> tuple[list[str | None], Counter[str], Counter[str]]:
+    """Picture of each row; how many were found in which way; why others were not."""
     by: Counter[str] = Counter()
+    lost: Counter[str] = Counter()
     found: list[str | None] = []
     if roles.key is None:
         found = [here.members.get(row) for row in range(len(truth))]
-        return found, Counter({"row of the Parquet file": sum(f is not None for f in found)})
-    for key in truth.columns[roles.key_column]:
-        image, how = _find(str(key) if key is not None else "", here, _folder(truth))
+        here_too = sum(f is not None for f in found)
+        lost[Outcome.NOT_HERE] = len(found) - here_too
+        return found, Counter({"row of the Parquet file": here_too}), lost
+    keys = ["" if key is None else str(key) for key in truth.columns[roles.key_column]]
+    places = {key: _find(key, here, _folder(truth)) for key in dict.fromkeys(keys)}
+    claims = Counter(image for image, _ in places.values())
+    for key in keys:
+        image, how = places[key]
+        if how == ELSEWHERE and claims[image] > 1:
+            image = None  # train/1.jpg is not the val/1.jpg that the truth also names
         found.append(image)
         if image is not None:
             by[how] += 1
-    return found, by
+        else:
+            lost[how if how == Outcome.ALIKE else Outcome.NOT_HERE] += 1
+    return found, by, lost
 
 
 def find_image(key: str, here: Pictures, table: Truth) -> str | None:
@@ -251,27 +284,31 @@ def _find(key: str, here: Pictures, folder: Path) -> tuple[str | None, str]:
         return None, ""
     if key in here.images:
         return key, "image id"
-    for candidate in (key, key.removeprefix("./"), clean(folder / key)):
-        if here.names.get(candidate):
-            return here.names[candidate], "path"
     tail = PurePosixPath(key).name
-    if here.tails.get(tail):
-        return here.tails[tail], "file name"
-    if here.stems.get(tail):
-        return here.stems[tail], "file name without its ending"
-    return None, ""
+    bare = tail == key
+    ways = (
+        *((here.names, name, "path") for name in (key, key.removeprefix("./"), clean(folder / key))),
+        (here.near, _near(key), "file name"),
+        (here.tails, tail, "file name" if bare else ELSEWHERE),
+        (here.stems, tail, "file name without its ending" if bare else ELSEWHERE),
+    )
+    for index, name, how in ways:
+        if index.get(name):
+            return index[name], how
+    return None, Outcome.ALIKE if any(name in index for index, name, _ in ways) else ""
 
 
 def _by_image(
-    truth: Truth, roles: Roles, here: Pictures, keys: list[str | None], by: Counter[str], least_iou: float
-) -> Matches:
-    outcomes: Counter[str] = Counter()
+    truth: Truth, roles: Roles, here: Pictures, keys: list[str | None], told: tuple[Counter[str], Counter[str]],
+    least_iou: float,
+) -> Matches:  # fmt: skip
+    by, outcomes = told
     reasons: Counter[str] = Counter()
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, key in enumerate(keys):
         if key is None:
-            outcomes[Outcome.NOT_HERE] += 1
-        elif key in here.unusable:
+            continue
+        if key in here.unusable:
             outcomes[Outcome.UNUSABLE] += 1
             reasons[here.unusable[key]] += 1
         else:
@@ -299,14 +336,18 @@ def _by_box(
     book: _Book, rows: list[int], found: list[int],
     true: NDArray[np.float64], detected: NDArray[np.float64], least: float,
 ) -> Counter[str]:  # fmt: skip
-    """Pair true and detected boxes, the best overlap first, each at most once."""
+    """Pair true and detected boxes, the best overlap first, each at most once; equal true boxes are one face."""
     outcomes: Counter[str] = Counter()
-    overlap = iou(true, detected)
+    alike: dict[tuple[float, ...], list[int]] = defaultdict(list)
+    for row, box in zip(rows, true.tolist(), strict=True):
+        alike[tuple(box)].append(row)
+    about = list(alike.values())
+    overlap = iou(np.array(list(alike), np.float64), detected)
     for _ in range(min(overlap.shape)):
         a, b = np.unravel_index(np.argmax(overlap), overlap.shape)
         if overlap[a, b] < least:
             break
-        outcomes[book.add(found[b], rows[a])] += 1
+        outcomes.update(book.add(found[b], row) for row in about[a])
         overlap[a, :] = overlap[:, b] = -1
     missed = len(rows) - sum(outcomes.values())
     if missed:

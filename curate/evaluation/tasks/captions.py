@@ -39,8 +39,9 @@ def captions_section(board: Board, groupings: Sequence[Grouping], column: Column
         raise UsageError("the truth has no labels that a caption could tell")
     found = answers(board, column, [facts or None for facts in true])
     told = board.values(column).take(found.rows).to_pylist()
-    stated = [[f for f in facts or () if f.partition("=")[0] in columns] for facts in told]
-    counts = captions.count_facts([true[i] for i in found.rows.tolist()], stated)
+    spoken_of = [true[i] for i in found.rows.tolist()]
+    stated = [_about(facts or (), own) for facts, own in zip(told, spoken_of, strict=True)]
+    counts = captions.count_facts(spoken_of, stated)
     arrays = (counts.hits, counts.stated, counts.true, counts.contradictions)
     clusters = None if board.clusters is None else board.clusters[found.rows]
     cases = Cases(arrays, found.rows, MEASURES, clusters)
@@ -51,8 +52,14 @@ def captions_section(board: Board, groupings: Sequence[Grouping], column: Column
         splits=splits(cases, groupings, board.options, found.states),
         details={"told": int(counts.stated.sum()), "true": int(counts.true.sum()), "right": int(counts.hits.sum()),
                  "wrong": int(counts.contradictions.sum())},
-        notes=("Facts about columns that the truth is silent on are not counted.",),
+        notes=("Facts about columns that the truth of the face is silent on are not counted.",),
     )  # fmt: skip
+
+
+def _about(facts: Sequence[str], true: Sequence[str]) -> list[str]:
+    """Facts about columns that the truth speaks of for this face."""
+    known = {fact.partition("=")[0] for fact in true}
+    return [fact for fact in facts if fact.partition("=")[0] in known]
 
 
 def _true_facts(board: Board) -> tuple[list[list[str]], list[str]]:

@@ -75,7 +75,7 @@ def _cases(board: Board, column: Column, common: Common, asked: NDArray[np.intp]
     said = np.array([place.get(_mapped(v, common.table) or "", NONE) for v in given], np.intp)
     said[states[asked] != State.ANSWERED.value] = NONE
     chances = _chances(board, column, common, asked)
-    sets = _sets(board, column, common, asked)
+    sets = _sets(board, column, common, asked, truth)
     answered = states[asked] == State.ANSWERED.value
     has = np.isfinite(chances).all(1) if chances is not None else np.zeros(len(asked), bool)
     likeliest = said.copy()
@@ -83,7 +83,7 @@ def _cases(board: Board, column: Column, common: Common, asked: NDArray[np.intp]
     if chances is not None:
         likeliest[has] = chances[has].argmax(1)
         sure[has] = chances[has].max(1)
-    own = (*_wide(chances, truth), *_set_arrays(sets, truth))
+    own = (*_wide(chances, truth), *(sets or (np.zeros(len(asked), bool), np.full(len(asked), -1))))
     arrays = (truth, said, likeliest, answered, sure, *own, likeliest == truth)
     abstains = bool((states[asked] == State.ABSTAINED.value).any())
     measures = _measures(common, bool(has.any()), abstains, sets is not None)
@@ -117,19 +117,19 @@ def _chances(board: Board, column: Column, common: Common, rows: NDArray[np.intp
     return found
 
 
-def _sets(board: Board, column: Column, common: Common, rows: NDArray[np.intp]) -> NDArray[np.bool_] | None:
-    """(n, k) labels of the conformal set; a set that was not made holds nothing."""
+def _sets(
+    board: Board, column: Column, common: Common, rows: NDArray[np.intp], truth: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]] | None:
+    """Whether each conformal set holds the truth, and its size: 0 for an empty one, -1 where none was made."""
     name = f"{column.name}_set"
     if not board.has(name):
         return None
-    place = {label: i for i, label in enumerate(common.labels)}
-    found = np.zeros((len(rows), len(place)), bool)
-    for row, members in enumerate(board.values(name).take(rows).to_pylist()):
-        for label in members or ():
-            target = _mapped(label, common.table)
-            if target is not None:
-                found[row, place[target]] = True
-    return found
+    sets = [
+        None if members is None else {_mapped(label, common.table) for label in members} - {None}
+        for members in board.values(name).take(rows).to_pylist()
+    ]
+    holds = [common.labels[true] in (among or ()) for among, true in zip(sets, truth.tolist(), strict=True)]
+    return np.array(holds, bool), np.array([-1 if among is None else len(among) for among in sets], np.intp)
 
 
 def _wide(chances: NDArray[np.float64] | None, truth: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -139,14 +139,6 @@ def _wide(chances: NDArray[np.float64] | None, truth: NDArray[np.intp]) -> tuple
     own = chances[np.arange(len(truth)), truth]
     error = ((chances - (truth[:, None] == np.arange(chances.shape[1]))) ** 2).sum(1)
     return own, error
-
-
-def _set_arrays(sets: NDArray[np.bool_] | None, truth: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Whether the set holds the truth, and its size; -1 where there is no set."""
-    if sets is None:
-        return np.zeros(len(truth), bool), np.full(len(truth), -1)
-    size = sets.sum(1)
-    return sets[np.arange(len(truth)), truth], np.where(size > 0, size, -1)
 
 
 TRUTH, SAID, LIKELIEST, ANSWERED, SURE, CHANCE, SQUARES, IN_SET, SET_SIZE, RIGHT = range(10)

@@ -31,7 +31,7 @@ def makers(board: Board) -> Iterator[tuple[str, str, Maker]]:
         return
     if roles.box and roles.boxes(board.whole) is not None and roles.key != faces.FACE_ID.name:
         yield NAME, roles.box[0], _boxes
-    elif any(v is not None for v in roles.face_counts(board.whole)):
+    elif any(n is not None and ok for n, ok in zip(roles.face_counts(board.whole), _usable(board), strict=True)):
         yield NAME, ", ".join(roles.counts), _counts
     elif roles.key != faces.FACE_ID.name:
         yield NAME, roles.key_column, _shown
@@ -56,10 +56,13 @@ def _boxes(board: Board, _: Sequence[Grouping]) -> Section:
     assert boxes is not None
     usable = _usable(board)
     rows: dict[str, list[int]] = {}
+    seen: set[tuple[str, ...]] = set()
     for row in np.flatnonzero(usable).tolist():
-        kept = rows.setdefault(str(board.matches.image_of[row]), [])
-        if np.isfinite(boxes[row]).all():
+        image = str(board.matches.image_of[row])
+        kept, place = rows.setdefault(image, []), (image, *map(str, boxes[row].tolist()))
+        if np.isfinite(boxes[row]).all() and place not in seen:
             kept.append(row)
+            seen.add(place)
     pictures = [_picture(board, image, boxes[truth]) for image, truth in rows.items()]
     found = detection.match(pictures, overlap=board.options.iou)
     measures = _box_measures(found, board.options.iou)

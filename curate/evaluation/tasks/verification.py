@@ -18,6 +18,7 @@ from curate.evaluation.results import Section, Split
 from curate.evaluation.scoring import overall, splits
 from curate.evaluation.tasks.answers import answers
 from curate.evaluation.truth import Truth, read_truth
+from curate.evaluation.truths import flag_truth
 from schemas import Column, UsageError
 
 MOST_SAME, MOST_DIFFERENT = 50_000, 100_000
@@ -158,16 +159,22 @@ def _of_pairs(board: Board, column: Column) -> Section:
     first, second, label = _pair_columns(table)
     here = pictures(board.ds)
     rows: list[tuple[int, int, bool]] = []
-    lost = {"pairs left out, not in the dataset": 0, "pairs left out, not exactly one face": 0}
-    for a, b, same in zip(table.columns[first], table.columns[second], table.columns[label], strict=True):
+    lost = {
+        "pairs left out, not said whether one person": 0, "pairs left out, not in the dataset": 0,
+        "pairs left out, not exactly one face": 0,
+    }  # fmt: skip
+    told = flag_truth(label, table.columns[label])[0]
+    for a, b, same in zip(table.columns[first], table.columns[second], told, strict=True):
         images = [find_image(str(k), here, table) for k in (a, b)]
         faces = [here.of_image.get(i, []) if i is not None else None for i in images]
-        if None in faces:
+        if same is None:
+            lost["pairs left out, not said whether one person"] += 1
+        elif None in faces:
             lost["pairs left out, not in the dataset"] += 1
         elif any(len(f or ()) != 1 for f in faces):
             lost["pairs left out, not exactly one face"] += 1
         else:
-            rows.append((faces[0][0], faces[1][0], str(same).lower() in ("1", "true", "yes", "1.0")))  # type: ignore[index]
+            rows.append((faces[0][0], faces[1][0], same))  # type: ignore[index]
     if not rows:
         raise UsageError(
             f"no pair of {board.options.pairs} is in this dataset", fix="Its two columns must name pictures"
