@@ -151,6 +151,14 @@ def test_a_face_without_mesh_or_points_is_judged_by_the_rest(models: ModelStore,
     emotion.setup(models)
     (row,) = emotion.annotate(FaceBatch(table, {"0": image})).to_pylist()
     assert row[labels.EMOTION_PROB.name]["happiness"] > 0.5
+    assert row[labels.PERCEIVED_EMOTION.name] is None, "nothing was measured on profiles"
+    assert row[labels.EMOTION_ABSTAINED.name] is True
+    assert "happiness" in row[labels.EMOTION_SET.name]
+    bold = Emotion(EmotionConfig(profiles=True))
+    bold.setup(models)
+    (row,) = bold.annotate(FaceBatch(table, {"0": image})).to_pylist()
+    assert row[labels.PERCEIVED_EMOTION.name] == "happiness"
+    assert row[labels.EMOTION_ABSTAINED.name] is False
     place = table.column_names.index(faces.POINTS_5.name)
     blind = table.set_column(place, faces.POINTS_5.field, pa.nulls(1, faces.POINTS_5.type))
     (row,) = emotion.annotate(FaceBatch(blind, {"0": image})).to_pylist()

@@ -56,7 +56,10 @@ PERCEIVED_EMOTION = EMOTION.add(
 )  # fmt: skip
 EMOTION_PROB = scores(EMOTION, "perceived_emotion_prob", "emotion-7", "Probabilities of the seven classes.")
 EMOTION_ABSTAINED = EMOTION.add(
-    "perceived_emotion_abstained", pa.bool_(), Kind.FLAG, "The model was not sure enough: perceived_emotion is null."
+    "perceived_emotion_abstained",
+    pa.bool_(),
+    Kind.FLAG,
+    "The model was not sure enough, or the face is in profile: perceived_emotion is null.",
 )
 EMOTION_SET = EMOTION.add(
     "perceived_emotion_set", pa.list_(pa.string()), Kind.LIST,
