@@ -65,7 +65,7 @@ def test_a_match_by_name_alone_is_told(tmp_path: Path) -> None:
 
 def test_rows_with_the_same_box_are_one_face(tmp_path: Path) -> None:
     ds = dataset(tmp_path / "ds", [2], {"g.v1": {labels.GENDER: ["Male", "Female"], labels.AGE: [30.0, 40.0]}})
-    boxes = [{"x": 2 * SIDE * i, "y": 0, "w": SIDE, "h": SIDE} for i in (0, 1)]
+    boxes: list[dict[str, Any]] = [{"x": 2 * SIDE * i, "y": 0, "w": SIDE, "h": SIDE} for i in (0, 1)]
     rows = [{"file": "p0.jpg", **box, **more} for box, gender, age in zip(boxes, GENDERS, (31, 42), strict=True)
             for more in ({"gender": gender, "age": None}, {"gender": None, "age": age})]  # fmt: skip
     found = held(ds, tmp_path, rows)
@@ -78,7 +78,7 @@ def test_rows_with_the_same_box_are_one_face(tmp_path: Path) -> None:
 
 def test_counts_of_pictures_that_are_not_here_make_no_section(tmp_path: Path) -> None:
     ds = dataset(tmp_path / "ds", [1], {"g.v1": {labels.GENDER: ["Male"]}})
-    rows = [{"file": "p0.jpg", "gender": "Male", "face_count": None},
+    rows: list[dict[str, Any]] = [{"file": "p0.jpg", "gender": "Male", "face_count": None},
             {"file": "other.jpg", "gender": None, "face_count": 3}]  # fmt: skip
     section = held(ds, tmp_path, rows).section("detection")
     assert section.figures["found"].n == 1

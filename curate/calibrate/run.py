@@ -17,9 +17,11 @@ from curate.calibrate.fit import FitOptions, crossed, fit
 from curate.calibrate.layer import NAME, probabilities_of, write_layer
 from curate.calibrate.report import report
 from curate.evaluation.board import Board
+from curate.evaluation.descent import ancestors
 from curate.evaluation.options import EvaluateOptions
 from curate.evaluation.roles import Pairing
 from curate.evaluation.run import open_board
+from curate.evaluation.truth import Truth
 from curate.evaluation.truths import label_truth
 from curate.evaluation.vocabulary import bring_together
 from curate.scores import scores_beside
@@ -147,7 +149,7 @@ def calibrate(dataset: Dataset | str | Path, truth: str | Path, options: Calibra
 
 def _one(board: Board, pairing: Pairing, options: CalibrateOptions) -> tuple[Calibrator, dict[str, Any]]:
     column = pairing.column
-    layer = source_layer(board.ds, column)
+    layer = source_layer(board.ds, column, board.whole)
     names = taxonomy(column.taxonomy).labels
     common = bring_together(label_truth(board, pairing, column.taxonomy), column.taxonomy, column.name)
     if common.taxonomy != column.taxonomy:
@@ -184,15 +186,19 @@ def _groups(board: Board, by: str, known: NDArray[np.bool_]) -> list[str | None]
     return [g for g, k in zip(values, known, strict=True) if k]
 
 
-def source_layer(ds: Dataset, column: Column) -> LayerInfo:
+def source_layer(ds: Dataset, column: Column, truth: Truth) -> LayerInfo:
     """The model layer whose probabilities are calibrated: the newest that has them and is no calibration itself.
 
     Raises:
-        UsageError: if there is none.
+        UsageError: if there is none, or the truth is that layer or was made from it.
     """
-    beside = scores_beside(column)
-    for layer in ds.layers():
+    beside, layers = scores_beside(column), ds.layers()
+    own = {truth.layer, *ancestors(truth.layer, layers)}
+    for layer in layers:
         if layer.kind == "model" and layer.annotator != NAME and beside and beside.name in layer.columns:
+            if layer.name in own:
+                reason = f"the truth {truth.name} is made of what {layer.name} says"
+                raise UsageError(f"column {column.name} cannot be calibrated", reason, "Give truth of another source")
             return layer
     raise UsageError(f"{ds.path} has no model's probabilities for {column.name}", fix="Run its annotator first")
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.evaluation.descent import made_from
 from curate.evaluation.matching import Matches, Pictures
 from curate.evaluation.options import EvaluateOptions
 from curate.evaluation.roles import Roles
@@ -90,15 +91,25 @@ class Board:
         return found
 
     def _abstained(self, column: Column, values: pa.Array) -> NDArray[np.bool_]:
-        """Null labels beside probabilities, and rows flagged by a column of abstentions."""
+        """Null labels beside probabilities, and rows flagged by a column of abstentions.
+
+        A flag does not silence a label by a layer that speaks before the flag's own, such as a reviewer's.
+        """
         said = np.zeros(len(self), bool)
         flag = f"{column.name}_abstained"
         if self.has(flag) and pa.types.is_boolean(self.values(flag).type):
-            said |= _mask(pc.fill_null(self.values(flag), False))
+            flagged = _mask(pc.fill_null(self.values(flag), False))
+            said |= flagged & (self._turn(column.name) >= self._turn(flag))
         beside = scores_beside(column)
         if beside is not None and self.has(beside.name):
             said |= _mask(pc.and_(pc.is_null(values), pc.is_valid(self.values(beside))))
         return said
+
+    def _turn(self, name: str) -> NDArray[np.intp]:
+        """Place, among the layers that speak, of the one that gives each face's value; last where there is none."""
+        turn = {layer.name: i for i, layer in enumerate(self.layers)}
+        spoke = self.values(name + PROVENANCE).to_pylist()
+        return np.array([turn.get(str(who).partition("+")[0], len(turn)) for who in spoke], np.intp)
 
     def _providers(self, column: Column) -> list[LayerInfo]:
         return [layer for layer in self.layers if column.name in layer.columns]
@@ -137,13 +148,17 @@ def _mask(values: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def speaking_layers(ds: Dataset, chosen: Sequence[str] | None, truth: Truth) -> tuple[LayerInfo, ...]:
-    """Layers that speak: those chosen, or all but the one that is the truth.
+    """Layers that speak: those chosen, or all but the one that is the truth and those made from it.
 
     Raises:
         UnknownNameError: for a layer that does not exist.
     """
-    wanted = None if chosen is None else [ds.layer(name).name for name in chosen]
-    return tuple(x for x in ds.layers() if x.name != truth.layer and (wanted is None or x.name in wanted))
+    layers = ds.layers()
+    if chosen is None:
+        mute = {truth.layer, *made_from(truth, layers)}
+        return tuple(x for x in layers if x.name not in mute)
+    wanted = {ds.layer(name).name for name in chosen} - {truth.layer}
+    return tuple(x for x in layers if x.name in wanted)
 
 
 def needed(columns: Iterable[Column], present: Iterable[str]) -> list[Column]:

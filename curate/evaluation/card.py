@@ -9,6 +9,7 @@ from typing import Any
 
 from annotators.heads import heads_folder
 from annotators.weights import ModelStore
+from curate.evaluation.descent import kin
 from curate.evaluation.roles import Roles
 from curate.evaluation.truth import Truth
 from curate.ingest.filesystem import is_url
@@ -38,7 +39,7 @@ class TruthCard:
         rows: Rows it has.
         columns: Column -> what it was taken for; empty if it was not used.
         says: Who says so and under which licence, from the user, `SOURCE.txt`, or the table's own columns.
-        overlaps: Model file or layer -> why it may have been trained on these pictures.
+        overlaps: Model file or layer -> why it may have been trained on these pictures, or how it is kin to the truth.
         notes: What reading it took.
     """
 
@@ -70,7 +71,7 @@ def truth_card(
         len(truth),
         _meanings(truth, roles, groups),
         says,
-        _overlaps(words, layers),
+        kin(truth, layers, ds.layers()) | _overlaps(words, layers),
         truth.notes,
     )
 

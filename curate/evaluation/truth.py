@@ -22,6 +22,7 @@ from schemas.columns import faces, images, labels
 
 LAYER = "layer:"
 EXTRA = "extra"
+MACHINE = "No person wrote this truth: the figures say how far layers agree, not how right they are."
 _OF_A_LAYER = (faces.FACE_ID.name, labels.STATUS.name, labels.ERROR.name)
 
 
@@ -137,7 +138,8 @@ def _of_layer(ds: Dataset, name: str) -> Truth:
     wanted = [c for c in table.column_names if c not in _OF_A_LAYER[1:]]
     columns = _flat({c: table.column(c).to_pylist() for c in wanted})
     who = f"Layer {name} ({info.kind}), written by {info.annotator}{f', {info.author}' if info.author else ''}."
-    return Truth(name, LAYER + name, columns, layer=name, notes=(who,))
+    notes = (who,) if info.kind == "human" else (who, MACHINE)
+    return Truth(name, LAYER + name, columns, layer=name, notes=notes)
 
 
 def _of_list(ds: Dataset) -> Truth:
