@@ -86,11 +86,13 @@ class FaceBatch:
     Args:
         table: The faces table's columns and any label columns, one row per face.
         images: `image_id` -> upright RGB picture.
+        whole: The same columns for all faces of these images, where `table` holds only some of them.
     """
 
-    def __init__(self, table: pa.Table, images: Mapping[str, Pixels]) -> None:
+    def __init__(self, table: pa.Table, images: Mapping[str, Pixels], whole: pa.Table | None = None) -> None:
         self.table = table
         self.images = images
+        self._whole = whole
         self._crops: dict[tuple[int, CropSpec], Crop] = {}
         self._values: dict[str, Sequence[Any]] = {}
         self._made: dict[tuple[int, Any], Any] = {}
@@ -107,6 +109,11 @@ class FaceBatch:
         from schemas import REGISTRY
 
         return tuple(REGISTRY[name] for name in self.table.column_names if name in REGISTRY)
+
+    @property
+    def whole(self) -> FaceBatch:
+        """All faces of these images: the batch itself, unless only some of them are labelled again."""
+        return self if self._whole is None else FaceBatch(self._whole, self.images)
 
     def value(self, row: int, column: Column) -> Any:
         """One cell; see `Face`."""
@@ -209,6 +216,15 @@ class Annotator(ABC):
     def weights_of(cls, config: Config) -> tuple[str, ...]:
         """Model files it loads under these settings: names of the catalogue, or paths that the user gave."""
         return cls.weights
+
+    @classmethod  # noqa: B027 - most need nothing but their weights
+    def preflight(cls, config: Config) -> None:
+        """Make sure, before anything is written, that it can run here with these settings; loads nothing.
+
+        Raises:
+            MissingExtraError: if a library is absent.
+            FacecurateError: if the settings cannot be carried out.
+        """
 
     @classmethod
     def notices(cls, config: Config) -> tuple[str, ...]:

@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 
 from annotators.adapters.torch_runtime import one_thread, torch_of
+from annotators.catalogue import default_entries
+from annotators.extras import require_libraries
 from annotators.runtime import Floats, OnnxModel
+from annotators.weights import is_path
 from schemas import MissingExtraError, ModelError
 
 EXTRA = "adapters"
@@ -118,6 +121,24 @@ class TorchModel:
         with one_thread(torch):
             outputs = self._network(self._tensors, _own(torch.from_numpy(np.asarray(pictures, np.float32))))
         return [np.asarray(o.numpy(), np.float32) for o in outputs]
+
+
+def require_loader(*models: str) -> None:
+    """Make sure that the libraries are here which `load_network` needs for these models.
+
+    Args:
+        models: Names of the catalogue, or paths.
+
+    Raises:
+        MissingExtraError: naming the extra.
+    """
+    files = {entry.name: entry.file for entry in default_entries()}
+    for name in models:
+        suffix = Path(files.get(name, name)).suffix
+        if suffix == SAFETENSORS_SUFFIX:
+            require_libraries(EXTRA, "torch", "safetensors")
+        elif suffix != ONNX_SUFFIX and (name in files or is_path(name)):
+            require_libraries(EXTRA, "torch")
 
 
 def load_network(path: Path, network: Network, size: int, spare: Sequence[str] = ()) -> OnnxModel | TorchModel:

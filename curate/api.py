@@ -81,8 +81,9 @@ def annotate(dataset: Dataset | str | Path, options: Options | None = None) -> D
     """Label what is not yet labelled in a dataset."""
     options = options or Options()
     ds = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
-    choose(options.annotators, options.settings, options.detector)
+    choice = choose(options.annotators, options.settings, options.detector)
     if options.new_revision:
+        choice.require_models()
         ds = ds.new_revision()
     if options.retry_failed:
         retry_sources(ds)

@@ -48,6 +48,7 @@ ADULT: dict[Column, Any] = {
     labels.ITA_CLASS: None,
     labels.SKIN_CONFIDENCE: 0.9,
     labels.SKIN_LIGHTING: "usable",
+    labels.EYEWEAR: None,
 }
 """A sad woman in her thirties who looks at the camera with closed lips."""
 

@@ -110,3 +110,42 @@ def test_faces_that_failed_at_the_endpoint_are_tried_again(portraits: Dataset, m
     assert statuses(ds, "caption_vlm.v1") == {"ok": 3}
     assert len(chat.requests) == 5
     assert set(values(ds, labels.CAPTION.name).values()) == {"A person."}
+
+
+def test_a_child_beside_a_face_that_is_tried_again_is_still_seen(
+    portraits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One picture with two faces, of which only one is labelled again: the other's age counts all the same."""
+    from annotators.adapters.vlm import CaptionVlm
+    from annotators.base import Face, FaceBatch
+
+    monkeypatch.setattr("annotators.adapters.vlm_endpoint.FIRST_PAUSE", 0.01)
+    seen: list[tuple[int, int]] = []
+    plain = CaptionVlm._reason_against
+
+    def noted(self: CaptionVlm, face: Face, everyone: FaceBatch) -> str:
+        seen.append((len(everyone), len({f[faces.FACE_ID] for f in everyone})))
+        return plain(self, face, everyone)
+
+    monkeypatch.setattr(CaptionVlm, "_reason_against", noted)
+    data = pytest.importorskip("skimage.data")
+    portrait = data.astronaut()[:256, 96:352, ::-1]
+    place = portraits.path.parent / "pair"
+    place.mkdir()
+    cv2.imwrite(str(place / "pair.png"), cv2.hconcat([portrait, portrait]))
+    cv2.imwrite(str(place / "single.png"), portrait)
+    ds = api.ingest(place, portraits.path.parent / "pairs", Options(workers=1, quiet=True))
+    with chat_server(
+        [Reply(answer("A person.")), Reply(status=503, body="restarting"), Reply(answer("A person."))]
+    ) as chat:
+        settings = {"caption_vlm": {"base_url": chat.url, "model": "m", "attempts": "1", "concurrency": "1"}}
+        ds = annotated(ds, ("caption_vlm",), settings)
+        (layer,) = [info.name for info in ds.layers() if info.annotator == "caption_vlm"]
+        (key,) = ds.keys("faces")
+        image = ds.read("faces", key).column(faces.IMAGE_ID.name).to_pylist()
+        (row,) = ds.failed_rows(layer, key)
+        seen.clear()
+        ds = annotated(ds, ("caption_vlm",), settings, retry_failed=True)
+    assert image.count(image[row]) == 2
+    assert seen == [(2, 2)]
+    assert statuses(ds, layer) == {"ok": 3}

@@ -97,6 +97,24 @@ def test_the_request_holds_the_crop_without_metadata_and_the_schema() -> None:
     assert form["schema"]["additionalProperties"] is False
 
 
+@pytest.mark.parametrize("key", ["sesame\x00-17", "sesame 17", "sesame\n17", "sesämé"])
+def test_what_no_header_can_carry_is_told_before_the_first_face_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", {"MY_KEY": key})
+    config = VlmConfig(base_url="http://localhost:9/v1", model="m", key_variable="MY_KEY")
+    with pytest.raises(UsageError, match="the key in MY_KEY is none") as caught:
+        CaptionVlm.preflight(config)
+    assert "ses" not in str(caught.value)
+
+
+def test_a_line_break_after_the_key_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sesame-17\n")
+    row, chat = one([Reply(GOOD)], key_variable="MY_KEY")
+    assert row[labels.STATUS.name] == "ok", row[labels.ERROR.name]
+    assert chat.headers[0]["Authorization"] == "Bearer sesame-17"
+
+
 def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "sesame-17")
     row, chat = one([Reply(status=401, body="bad key sesame-17")], key_variable="MY_KEY")
@@ -258,6 +276,29 @@ def test_pictures_leave_the_machine_only_if_that_is_allowed() -> None:
     assert CaptionVlm.notices(VlmConfig(base_url="http://localhost:1/v1", model="m")) == ()
 
 
+@pytest.mark.parametrize(
+    ("variables", "through"),
+    [
+        ({"https_proxy": "http://me:secret@proxy.example.net:3128"}, "through the proxy proxy.example.net"),
+        ({"all_proxy": "proxy.example.net:3128"}, "through the proxy proxy.example.net"),
+        ({"http_proxy": "http://proxy.example.net"}, ""),
+        ({"https_proxy": "http://proxy.example.net", "no_proxy": "example.org"}, ""),
+    ],
+)
+def test_a_proxy_that_will_see_the_pictures_is_named(
+    variables: dict[str, str], through: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (notice,) = CaptionVlm.notices(VlmConfig(base_url="https://api.example.org/v1", model="m", send_pictures=True))
+    assert ("proxy" in notice) == bool(through)
+    assert through in notice
+    assert "secret" not in notice
+
+
 def test_minors_are_never_sent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     with chat_server([Reply(GOOD)]) as chat:
         remote(monkeypatch, chat)
@@ -270,6 +311,18 @@ def test_minors_are_never_sent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Non
         rows = run(chat, batch_of([ADULT, CHILD, ADULT], beside, "together"), send_pictures=True)
         assert [row[labels.STATUS.name] for row in rows] == ["not_applicable", "not_applicable", "ok"]
         assert "another face in the crop" in rows[0][labels.ERROR.name]
+
+
+def test_a_child_beside_a_face_that_is_tried_again_alone_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    with chat_server([Reply(GOOD)]) as chat:
+        remote(monkeypatch, chat)
+        beside = [(20.0, 20.0, 60.0, 70.0), (90.0, 20.0, 50.0, 60.0)]
+        both = batch_of([ADULT, CHILD], beside, "together")
+        alone = FaceBatch(both.table.slice(0, 1), both.images, both.table)
+        (row,) = run(chat, alone, send_pictures=True)
+        assert row[labels.STATUS.name] == "not_applicable"
+        assert "another face in the crop" in row[labels.ERROR.name]
+        assert chat.requests == []
 
 
 def test_on_this_machine_minors_are_captioned() -> None:
@@ -300,6 +353,7 @@ def test_loopback(url: str, here: bool) -> None:
         ({"base_url": "http://localhost/v1"}, "needs the model's name"),
         ({"base_url": "ftp://localhost", "model": "m"}, "Give an address such as"),
         ({"base_url": "http://me:pw@localhost/v1", "model": "m"}, "environment variable"),
+        ({"base_url": "http://localhost/v1#x", "model": "m"}, "environment variable"),
         ({"structured": "xml"}, "structured=xml"),
         ({"concurrency": 0}, "concurrency=0"),
         ({"timeout": 0.0}, "timeout=0"),

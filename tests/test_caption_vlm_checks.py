@@ -65,6 +65,26 @@ def test_answers_are_checked_against_the_labels(
         assert reasons == []
 
 
+@pytest.mark.parametrize(
+    ("text", "worn", "reason", "unverified"),
+    [
+        ("A person with glasses.", "none", "Eyeglasses=present is denied: eyewear says none", []),
+        ("A person without glasses.", "sunglasses", "Eyeglasses=absent is denied: eyewear says sunglasses", []),
+        ("A person with sunglasses.", "glasses", "", []),
+        ("A person without glasses.", "none", "", []),
+        ("A person with glasses.", None, "", ["celeba_attributes_score.Eyeglasses=present"]),
+        ("A person with sunglasses on top of her head.", "none", "", []),
+        ("A person with glasses pushed up on the forehead.", "none", "", []),
+        ("A person with glasses on the nose.", "none", "eyewear says none", []),
+    ],
+)
+def test_glasses_are_held_against_the_eyewear(text: str, worn: str | None, reason: str, unverified: list[str]) -> None:
+    person = {**UNKNOWN, labels.EYEWEAR: worn}
+    reasons, left = judged(text.replace(" her ", " the "), person)
+    assert [reason in r for r in reasons] == ([True] if reason else [])
+    assert left == unverified
+
+
 def test_nothing_known_denies_and_confirms_nothing() -> None:
     reasons, unverified = judged("A smiling man with glasses and a hat.", UNKNOWN, mouth="open")
     assert reasons == []

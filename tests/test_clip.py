@@ -334,6 +334,9 @@ def test_wrong_settings_are_refused(chosen: dict[str, Any], tmp_path: Path) -> N
     assert "knows no architecture 'ViT-B-33'" in refused(ClipConfig(checkpoint=path, model="ViT-B-33"))
     assert "from a model hub" in refused(ClipConfig(checkpoint=path, model="ViT-B-16-SigLIP"))
     assert "from a model hub" in refused(ClipConfig(checkpoint=path, model="roberta-ViT-B-32"))
+    (tmp_path / "my-siglip.json").write_bytes((Path(chosen["model_configs"]) / f"{tiny_clip.NAME}.json").read_bytes())
+    fetches = ClipConfig(checkpoint=path, model="my-siglip", model_configs=str(tmp_path))
+    assert "from a model hub" in refused(fetches), "open_clip would fetch a tokenizer for the name's sake"
     assert "does not fit checkpoint" in refused(ClipConfig(model="ViT-B-32", checkpoint="clip_vit_b_32_openai"))
     assert "neither in the catalogue nor a path" in refused(ClipConfig(checkpoint="laion2b_s34b_b79k"))
     assert "open_clip_config.json" in refused(ClipConfig(checkpoint=f"local-dir:{tmp_path}"))
@@ -343,6 +346,20 @@ def test_wrong_settings_are_refused(chosen: dict[str, Any], tmp_path: Path) -> N
             ClipConfig(**wrong)
     with pytest.raises(UsageError, match="absent < present"):
         CelebaConfig(present=0.2, absent=0.4)
+
+
+def test_a_folder_cannot_have_its_tokenizers_code_run(tiny: tuple[Any, Path], tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    folder = tiny_clip.make_folder(tmp_path / "model", tiny[1])
+    config = json.loads((folder / "open_clip_config.json").read_text("utf-8"))
+    config["model_cfg"]["text_cfg"] |= {"hf_tokenizer_name": "x", "tokenizer_kwargs": {"trust_remote_code": True}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config), "utf-8")
+    auto = {"auto_map": {"AutoTokenizer": ["harm.Own", None]}, "tokenizer_class": "Own"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(auto), "utf-8")
+    owned = tmp_path / "owned"
+    (folder / "harm.py").write_text(f"open({str(owned)!r}, 'w').close()\nclass Own: pass\n", "utf-8")
+    assert "tokenizer" in refused(ClipConfig(checkpoint=f"local-dir:{folder}"))
+    assert not owned.exists()
 
 
 def test_a_folder_with_pickled_weights_only_is_refused(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from annotators.adapters.clip_checkpoint import ClipConfig
+from annotators.adapters.clip_checkpoint import EXTRA, ClipConfig
 from annotators.adapters.clip_network import Loader, View
 from annotators.base import Config, Face, FaceAnnotator
 from annotators.crops import BoxCrop
+from annotators.extras import require_libraries
 from schemas import Column
 from schemas.columns import labels
 
@@ -22,16 +23,25 @@ def clip_files(config: Config) -> tuple[str, ...]:
     return config.source.files().names
 
 
-class ClipEmbedding(FaceAnnotator):
+class ClipAnnotator(FaceAnnotator):
+    """Common part of the annotators that look at a face with a CLIP model."""
+
+    crops = (BoxCrop(),)
+    weights = ("clip_vit_b_32",)
+    default = False
+
+    @classmethod
+    def preflight(cls, config: Config) -> None:
+        require_libraries(EXTRA, "torch", "open_clip", "safetensors")
+
+
+class ClipEmbedding(ClipAnnotator):
     """Embedding of the box with some surroundings. Faces of one person are near each other: biometric data."""
 
     name = "clip"
     version = "1"
     doc = "Image embedding by a CLIP model of your choice (open_clip), unit length."
     provides = (labels.EMBEDDING_CLIP,)
-    crops = (BoxCrop(),)
-    weights = ("clip_vit_b_32",)
-    default = False
     config_type = ClipConfig
     config: ClipConfig
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from annotators.weights import ModelStore
 
 TEXTS_AT_ONCE = 32
+SIGLIP = "siglip"
+"""open_clip fetches a tokenizer for every architecture with this in its name."""
 
 
 class ClipNetwork:
@@ -48,9 +50,9 @@ class ClipNetwork:
             raise MissingExtraError("open_clip_torch", EXTRA) from None
         self._device = device_of(self._torch, source.device)
         with offline(), silent():
-            _refuse_hubs(open_clip, files)
+            text = _own_text(open_clip, files)
             self._model = _load(open_clip, files, weights, self._device, source.precision)
-            self._tokens = _tokenizer(open_clip, files.model)
+            self._tokens = _tokenizer(open_clip, files.model, text)
         self._dtype = open_clip.get_input_dtype(source.precision) or self._torch.float32
         preprocess = open_clip.get_model_preprocess_cfg(self._model)
         self.size = _side(preprocess["size"], weights)
@@ -117,17 +119,19 @@ def _load(open_clip: Any, files: ClipFiles, weights: Path, device: str, precisio
     return model.eval()
 
 
-def _tokenizer(open_clip: Any, model: str) -> Any:
+def _tokenizer(open_clip: Any, model: str, text: Mapping[str, Any]) -> Any:
+    # A folder's own settings could let its tokenizer run code that lies beside it; what is said here goes before them.
+    safe = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
     try:
-        return open_clip.get_tokenizer(model)
+        return open_clip.get_tokenizer(model, **safe)
     except ImportError:
         raise MissingExtraError("transformers", "vlm") from None
     except Exception as error:
         raise ModelError(f"the tokenizer of {model} cannot be loaded", str(error)) from error
 
 
-def _refuse_hubs(open_clip: Any, files: ClipFiles) -> None:
-    """Raise `ModelError` for architectures of which a part would come from a model hub."""
+def _own_text(open_clip: Any, files: ClipFiles) -> Mapping[str, Any]:
+    """What the architecture says of its text tower; `ModelError` if a part of it would come from elsewhere."""
     folder = files.model.startswith(FOLDER_PREFIX)
     config = described(Path(files.described[0])) if files.described else open_clip.get_model_config(files.model)
     if config is None:
@@ -135,13 +139,15 @@ def _refuse_hubs(open_clip: Any, files: ClipFiles) -> None:
             f"open_clip knows no architecture '{files.model}'",
             fix="`python -c 'import open_clip; print(open_clip.list_models())'` lists them; model_configs adds others",
         )
-    text = config["text_cfg"]
-    asks = "hf_model_name" in text or (not folder and text.get("hf_tokenizer_name"))
+    text: Mapping[str, Any] = config["text_cfg"]
+    named = text.get("hf_tokenizer_name") or SIGLIP in files.model.lower()
+    asks = "hf_model_name" in text or (not folder and named)
     if asks:
         raise ModelError(
             f"{files.model} takes its text tower or tokenizer from a model hub, and nothing is fetched here",
             fix=f"Give a folder that holds them too: checkpoint={FOLDER_PREFIX}FOLDER",
         )
+    return text
 
 
 def _side(size: Any, weights: Path) -> int:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from annotators.adapters.clip import clip_files
+from annotators.adapters.clip import ClipAnnotator, clip_files
 from annotators.adapters.clip_checkpoint import ClipConfig
 from annotators.adapters.clip_network import Loader, View
 from annotators.adapters.clip_prompts import PromptSet, ZeroShot, packaged, prompts_from
 from annotators.adapters.minors import may_be_minor
-from annotators.base import Config, Face, FaceAnnotator
-from annotators.crops import BoxCrop
+from annotators.base import Config, Face
 from schemas import Column, UsageError, taxonomy
 from schemas.columns import labels
 
@@ -36,12 +35,9 @@ class PromptedConfig(ClipConfig):
     prompts: str = ""
 
 
-class ZeroShotAnnotator(FaceAnnotator):
+class ZeroShotAnnotator(ClipAnnotator):
     """Common part: one image pass shared with the other CLIP annotators, prompts embedded once per process."""
 
-    crops = (BoxCrop(),)
-    weights = ("clip_vit_b_32",)
-    default = False
     config: PromptedConfig
 
     @classmethod

@@ -22,7 +22,7 @@ from annotators.network_input import normalised
 from annotators.parsing_network import TRAINING_HEADS, bisenet
 from annotators.part_maps import NOT_JUDGED, PartMap, Parts, part_names
 from annotators.runtime import Floats
-from annotators.torch_network import first_outputs, load_network
+from annotators.torch_network import first_outputs, load_network, require_loader
 from schemas import Column, ModelError, UsageError
 from schemas.coding import coding
 from schemas.columns import faces, labels
@@ -67,10 +67,18 @@ class FaceParsing(FaceAnnotator):
         assert isinstance(config, FaceParsingConfig)
         return (config.weights,)
 
+    @classmethod
+    def preflight(cls, config: Config) -> None:
+        assert isinstance(config, FaceParsingConfig)
+        if config.side < 1 or CROP.size % config.side:
+            raise UsageError(
+                f"face_parsing.side={config.side} does not divide {CROP.size}", fix="Use 512, 256, 128 or 64"
+            )
+        require_loader(config.weights)
+
     def setup(self, models: ModelStore) -> None:
         """Load the network and run it once, so that a wrong file is told before the first face."""
-        if self.config.side < 1 or CROP.size % self.config.side:
-            raise UsageError(f"side={self.config.side} does not divide {CROP.size}", fix="Use 512, 256, 128 or 64")
+        self.preflight(self.config)
         path = models.path(self.config.weights)
         self._model = load_network(path, bisenet, CROP.size, TRAINING_HEADS)
         order = coding("face-parsing").order

@@ -19,7 +19,7 @@ from annotators.chips import DetectorChip
 from annotators.network_input import flat_outputs, normalised, softmax, sure_label
 from annotators.residual_network import classifier
 from annotators.runtime import Floats
-from annotators.torch_network import first_outputs, load_network
+from annotators.torch_network import first_outputs, load_network, require_loader
 from schemas import Column
 from schemas.coding import coding
 from schemas.columns import faces, labels
@@ -69,6 +69,10 @@ class FairFace(FaceAnnotator):
     def weights_of(cls, config: Config) -> tuple[str, ...]:
         assert isinstance(config, FairFaceConfig)
         return tuple(name for name in (config.weights, config.race4_weights) if name)
+
+    @classmethod
+    def preflight(cls, config: Config) -> None:
+        require_loader(*cls.weights_of(config))
 
     def setup(self, models: ModelStore) -> None:
         """Load the networks and run each once, so that a wrong file is told before the first face."""

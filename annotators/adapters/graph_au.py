@@ -17,7 +17,7 @@ import numpy as np
 from annotators.base import Config, Face, FaceAnnotator
 from annotators.crops import BoxCrop
 from annotators.network_input import flat_outputs, normalised
-from annotators.torch_network import first_outputs, load_network
+from annotators.torch_network import first_outputs, load_network, require_loader
 from annotators.unit_graph_network import TRAINING_HEADS, unit_graph
 from schemas import Column, ModelError, taxonomy
 from schemas.columns import labels
@@ -65,18 +65,24 @@ class GraphAU(FaceAnnotator):
         assert isinstance(config, GraphAUConfig)
         return (config.weights,) if config.weights else ()
 
+    @classmethod
+    def preflight(cls, config: Config) -> None:
+        files = cls.weights_of(config)
+        if not files:
+            raise ModelError(
+                "graph_au has no network", "its authors publish no hashes, so none is fetched",
+                "Take a ResNet checkpoint from the tables of github.com/CVI-SZU/ME-GraphAU and give it with "
+                "--set graph_au.weights=./OpenGprahAU-ResNet50_second_stage.pth",
+            )  # fmt: skip
+        require_loader(*files)
+
     def setup(self, models: ModelStore) -> None:
         """Load the network and run it once.
 
         Raises:
             ModelError: if no file is given, or it is of another network.
         """
-        if not self.config.weights:
-            raise ModelError(
-                "graph_au has no network", "its authors publish no hashes, so none is fetched",
-                "Take a ResNet checkpoint from the tables of github.com/CVI-SZU/ME-GraphAU and give it with "
-                "--set graph_au.weights=./OpenGprahAU-ResNet50_second_stage.pth",
-            )  # fmt: skip
+        self.preflight(self.config)
         path = models.path(self.config.weights)
         self._file = path.name
         self._model = load_network(path, unit_graph, SIZE, TRAINING_HEADS)

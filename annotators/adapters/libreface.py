@@ -22,7 +22,7 @@ from annotators.head_crops import MeshHeadCrop
 from annotators.network_input import normalised
 from annotators.residual_network import SEQUENTIAL_NAMES, pooled, stages
 from annotators.runtime import Floats, OnnxModel
-from annotators.torch_network import EXTRA, Tensors, TorchModel, first_outputs, load_network
+from annotators.torch_network import EXTRA, Tensors, TorchModel, first_outputs, load_network, require_loader
 from schemas import Column, ModelError, taxonomy
 from schemas.columns import labels
 
@@ -69,17 +69,23 @@ class LibreFace(FaceAnnotator):
         assert isinstance(config, LibreFaceConfig)
         return tuple(name for name in (config.weights, config.detection_weights) if name)
 
+    @classmethod
+    def preflight(cls, config: Config) -> None:
+        files = cls.weights_of(config)
+        if not files:
+            raise ModelError(
+                "libreface has no network", "its authors publish no hashes, so none is fetched",
+                "Take resnet.pt from github.com/ihp-lab/LibreFace and give it with --set libreface.weights=./resnet.pt",
+            )  # fmt: skip
+        require_loader(*files)
+
     def setup(self, models: ModelStore) -> None:
         """Load the checkpoints and run each once.
 
         Raises:
             ModelError: if no file is given, or one is of another network.
         """
-        if not self.weights_of(self.config):
-            raise ModelError(
-                "libreface has no network", "its authors publish no hashes, so none is fetched",
-                "Take resnet.pt from github.com/ihp-lab/LibreFace and give it with --set libreface.weights=./resnet.pt",
-            )  # fmt: skip
+        self.preflight(self.config)
         intensity, detection = self.config.weights, self.config.detection_weights
         self._intensity = self._loaded(models, intensity, most=2) if intensity else None
         self._detection = self._loaded(models, detection, most=1) if detection else None

@@ -63,10 +63,15 @@ class ParsingMesh(FaceAnnotator):
     config_type = ParsingMeshConfig
     config: ParsingMeshConfig
 
+    @classmethod
+    def preflight(cls, config: Config) -> None:
+        assert isinstance(config, ParsingMeshConfig)
+        if not 16 <= config.side <= 2048:
+            raise UsageError(f"parsing_mesh.side={config.side} is not between 16 and 2048")
+
     def setup(self, models: ModelStore) -> None:
         """Prepare the table of triangles; no model file is needed."""
-        if not 16 <= self.config.side <= 2048:
-            raise UsageError(f"parsing_mesh.side={self.config.side} is not between 16 and 2048")
+        self.preflight(self.config)
         triangle_parts()
 
     def label(self, face: Face) -> Mapping[Column, Any]:

@@ -17,13 +17,23 @@ from annotators.adapters.minors import may_be_minor
 from annotators.adapters.torch_runtime import DEVICES, PRECISIONS
 from annotators.adapters.vlm_dialogue import Accepted, Backend, describe
 from annotators.adapters.vlm_endpoint import EXTRA as ENDPOINT_EXTRA
-from annotators.adapters.vlm_endpoint import STRUCTURES, Endpoint, EndpointSettings, host_of, is_loopback
+from annotators.adapters.vlm_endpoint import (
+    STRUCTURES,
+    Endpoint,
+    EndpointSettings,
+    host_of,
+    is_loopback,
+    key_in,
+    proxy_of,
+)
+from annotators.adapters.vlm_local import EXTRA as LOCAL_EXTRA
 from annotators.adapters.vlm_local import LocalModel, model_files
 from annotators.adapters.vlm_questions import questionnaire
 from annotators.base import Config, Face, FaceAnnotator, FaceBatch, NotApplicable
 from annotators.caption import CaptionWriter
 from annotators.crops import BoxCrop
-from schemas import Column, MissingExtraError, UsageError
+from annotators.extras import require_libraries
+from schemas import Column, UsageError
 from schemas.columns import faces, labels
 
 if TYPE_CHECKING:
@@ -113,7 +123,7 @@ class CaptionVlm(FaceAnnotator):
     name = "caption_vlm"
     version = "1"
     doc = "Caption by a vision-language model of your choice; answers that the labels contradict are rejected."
-    requires = CaptionWriter.requires
+    requires = (*CaptionWriter.requires, labels.EYEWEAR)
     provides = (*labels.CAPTION_GROUP.values(), *labels.MODEL_CAPTION_GROUP.values())
     crops = (BoxCrop(),)
     default = False
@@ -127,23 +137,29 @@ class CaptionVlm(FaceAnnotator):
         return model_files(Path(config.folder).expanduser()) if config.folder else ()
 
     @classmethod
+    def preflight(cls, config: Config) -> None:
+        assert isinstance(config, VlmConfig)
+        config.require_choice()
+        if config.folder:
+            require_libraries(LOCAL_EXTRA, "torch", "safetensors", "transformers", "jsonschema")
+        else:
+            require_libraries(ENDPOINT_EXTRA, "httpx", "jsonschema")
+            key_in(config.key_variable)
+
+    @classmethod
     def notices(cls, config: Config) -> tuple[str, ...]:
         assert isinstance(config, VlmConfig)
         if not config.remote:
             return ()
-        plain = ", unencrypted" if config.base_url.startswith("http://") else ""
+        way = ", unencrypted" if config.base_url.lower().startswith("http://") else ""
+        if proxy := proxy_of(config.base_url):
+            way += f", through the proxy {proxy} that the environment names"
         host = host_of(config.base_url)
-        return (
-            f"sends crops of faces to {host}{plain}, and labels that an answer contradicts; none of possible minors",
-        )
+        return (f"sends crops of faces to {host}{way}, and labels that an answer contradicts; none of possible minors",)
 
     def setup(self, models: ModelStore) -> None:
         config = self.config
-        config.require_choice()
-        try:
-            import jsonschema  # noqa: F401
-        except ImportError:
-            raise MissingExtraError("jsonschema", ENDPOINT_EXTRA) from None
+        self.preflight(config)
         self._asked = questionnaire()
         self._backend = self._made_backend()
         self._crew = Crew(config.concurrency if config.base_url else 1)
@@ -160,9 +176,10 @@ class CaptionVlm(FaceAnnotator):
 
     def annotate(self, batch: FaceBatch) -> pa.RecordBatch:
         """Start all requests of the batch, then take their answers row by row."""
+        everyone = batch.whole
         try:
             for face in batch:
-                if why := self._reason_against(face, batch):
+                if why := self._reason_against(face, everyone):
                     self._withheld[face[faces.FACE_ID]] = why
                 else:
                     self._answers[face[faces.FACE_ID]] = self._submit(face)
@@ -179,7 +196,7 @@ class CaptionVlm(FaceAnnotator):
         retries = self.config.max_retries
         return self._crew.submit(lambda: describe(self._backend, self._asked, picture, values, retries))
 
-    def _reason_against(self, face: Face, batch: FaceBatch) -> str:
+    def _reason_against(self, face: Face, everyone: FaceBatch) -> str:
         """Why the face is not to be captioned or its crop must not leave this machine, or nothing."""
         if face[labels.FACE_DOUBTFUL]:
             return "the second detector does not see a human face"
@@ -187,7 +204,7 @@ class CaptionVlm(FaceAnnotator):
             return ""
         if may_be_minor(face):
             return "the face may be a minor's: its picture is not sent anywhere"
-        beside = (f for f in batch if f[faces.IMAGE_ID] == face[faces.IMAGE_ID])
+        beside = (f for f in everyone if f[faces.IMAGE_ID] == face[faces.IMAGE_ID])
         if any(may_be_minor(f) and self._shows(face, f) for f in beside):
             return "another face in the crop may be a minor's: the picture is not sent anywhere"
         return ""

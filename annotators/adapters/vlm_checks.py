@@ -47,7 +47,7 @@ def check_answer(answer: Answer, values: Values, asked: Questionnaire) -> Checke
 
     Args:
         answer: What the model said.
-        values: The columns that the rule-based caption reads, for this face.
+        values: The columns that the rule-based caption reads, and `eyewear`, for this face.
         asked: The questions.
     """
     known = claims_of(values, CaptionConfig())
@@ -86,7 +86,7 @@ def _denial(fact: Fact, label: str, values: Values, known: Mapping[str, str]) ->
 
 
 def _confirmed(fact: Fact, label: str, values: Values) -> bool:
-    """Whether a claim that something is not there holds because its opposite is denied."""
+    """Whether a claim holds because its opposite is denied."""
     return fact.slot in _NEGATIONS and bool(_DENIALS[fact.slot](fact.other(label), values))
 
 
@@ -132,6 +132,12 @@ def _grey(label: str, values: Values) -> str:
     return "the skin's colour could be measured" if colour else ""
 
 
+def _eyewear(label: str, values: Values) -> str:
+    worn = values[labels.EYEWEAR]
+    denied = worn is not None and (label == "present") == (worn == "none")
+    return f"{labels.EYEWEAR.name} says {worn}" if denied else ""
+
+
 def _angle(column: Column, sides: Mapping[str, int]) -> Callable[[str, Values], str]:
     """Denies a direction of which the angle shows nothing, or the other one."""
 
@@ -150,10 +156,11 @@ _DENIALS: dict[str, Callable[[str, Values], str]] = {
     "smile": _smile,
     "sharpness": _blurred,
     "medium": _grey,
+    "eyewear": _eyewear,
     "turn": _angle(labels.YAW, {"image_right": 1, "image_left": -1}),
     "nod": _angle(labels.PITCH, {"up": 1, "down": -1}),
     "tilt": _angle(labels.ROLL, {"image_right": 1, "image_left": -1}),
 }
 
-_NEGATIONS = frozenset({"smile", "sharpness"})
-"""Questions of which one answer is that something is not there."""
+_NEGATIONS = frozenset({"smile", "sharpness", "eyewear"})
+"""Questions of which one answer is that something is not there: an answer holds where the other one is denied."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import cv2
 
@@ -65,9 +66,31 @@ def host_of(base_url: str) -> str:
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"base_url={base_url}", fix="Give an address such as http://127.0.0.1:8000/v1")
-    if parts.username or parts.password or parts.query:
+    if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError("base_url holds more than an address", fix="The key goes into an environment variable")
     return parts.hostname
+
+
+def proxy_of(base_url: str) -> str:
+    """Host of the proxy that the environment puts before an endpoint, or nothing."""
+    parts = urlsplit(base_url)
+    found = getproxies()
+    proxy = found.get(parts.scheme) or found.get("all", "")
+    if not proxy or proxy_bypass(parts.netloc):
+        return ""
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname or ""
+
+
+def key_in(variable: str) -> str:
+    """The key that an environment variable holds, or nothing.
+
+    Raises:
+        UsageError: if no header can carry it. The key is not shown: errors are stored with the faces.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not all("!" <= letter <= "~" for letter in key):
+        raise UsageError(f"the key in {variable} is none", "it holds a blank, a line break or a letter beyond ASCII")
+    return key
 
 
 def is_loopback(base_url: str) -> bool:
@@ -90,6 +113,7 @@ class Endpoint:
 
     Raises:
         MissingExtraError: if httpx is not installed.
+        UsageError: if the environment holds something else than a key.
     """
 
     def __init__(self, settings: EndpointSettings, schema: dict[str, Any]) -> None:
@@ -100,10 +124,10 @@ class Endpoint:
         self.name = settings.model
         self._settings = settings
         self._schema = schema
-        self._key = os.environ.get(settings.key_variable, "")
+        self._key = key_in(settings.key_variable)
         self._url = settings.base_url.rstrip("/") + "/chat/completions"
         self._errors = (httpx.RequestError, httpx.InvalidURL)
-        # No redirects, and no proxy before this machine: a picture goes where the user said, or nowhere.
+        # No redirects, and no proxy before this machine: a picture goes where the user was told, or nowhere.
         self._client = httpx.Client(
             timeout=settings.timeout, follow_redirects=False, trust_env=not is_loopback(settings.base_url)
         )

@@ -30,7 +30,7 @@ class Fact:
         field: Field of the column's struct, or empty.
         labels: Possible answers besides null.
         ask: The question in words.
-        slot: Claim of the rule-based caption that can check it, or empty.
+        slot: Claim of the rule-based caption, or check of `vlm_checks`, that can check it; or empty.
         near: Pairs of labels too alike to contradict each other.
     """
 

@@ -40,6 +40,22 @@ class Plan:
                 wanted.update(dict.fromkeys(_weights(step)))
         return tuple(wanted)
 
+    def preflight(self) -> None:
+        """Make sure that what is to be done can be done here, before anything is written.
+
+        Raises:
+            ModelError: if a model file is missing or damaged.
+            MissingExtraError: if a library is missing.
+        """
+        busy = {layer for task in self.tasks for layer in (*task.layers, *task.retry)}
+        for step in self.job.steps:
+            if step.layer in busy:
+                cls = annotator(step.annotator)
+                cls.preflight(rebuild(cls.config_type, step.config))
+        models = ModelStore()
+        for name in self.weights:
+            models.path(name)
+
     def notices(self, step: Step) -> tuple[str, ...]:
         """What the user should know before a step runs."""
         cls = annotator(step.annotator)
@@ -93,7 +109,14 @@ class Choice:
         return {"name": cls.name, "version": cls.version, "config": self.detector_config.as_dict()}
 
     def require_models(self) -> None:
-        """Raise `ModelError` if a model file of the choice is missing or damaged."""
+        """Make sure that the choice can run here.
+
+        Raises:
+            ModelError: if a model file is missing or damaged.
+            MissingExtraError: if a library is missing.
+        """
+        for cls, config in self.annotators:
+            cls.preflight(config)
         models = ModelStore()
         for name in (*self.detector.weights, *(w for cls, config in self.annotators for w in cls.weights_of(config))):
             models.path(name)

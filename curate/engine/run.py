@@ -31,12 +31,11 @@ def execute(
 
     Raises:
         ModelError: before any work, if a model file is missing or damaged.
+        MissingExtraError: before any work, if a library is missing.
         DatasetError: if another run holds the dataset, or it cannot be written.
         KeyboardInterrupt: after the record is written.
     """
-    models = ModelStore()
-    for name in plan.weights:
-        models.path(name)
+    plan.preflight()
     record = _record(plan, now(), command)
     if not plan.tasks:
         return record

@@ -95,7 +95,7 @@ class Worker:
 
     def _label(self, task: ShardTask, result: ShardResult, on_tick: OnTick) -> None:
         steps = [s for s in self.job.steps if s.layer in task.layers]
-        table = self._inputs(task.key, with_points(self.ds.read("faces", task.key)), steps, None)
+        table = self._inputs(task.key, with_points(self.ds.read("faces", task.key)), steps)
         written: dict[str, list[pa.RecordBatch]] = {s.layer: [] for s in steps}
         self._label_rows(task, table, steps, written, result, on_tick)
         with _timed(result, "write"):
@@ -112,9 +112,9 @@ class Worker:
                 continue
             fresh[step.layer] = rows
             indices = sorted(rows)
-            table = self._inputs(task.key, stored.take(indices), [step], indices)
+            whole = self._inputs(task.key, stored, [step])
             written: dict[str, list[pa.RecordBatch]] = {step.layer: []}
-            self._label_rows(task, table, [step], written, result, on_tick)
+            self._label_rows(task, whole.take(indices), [step], written, result, on_tick, whole)
             self.ds.replace_rows(step.layer, task.key, indices, pa.Table.from_batches(written[step.layer]))
 
     def _label_rows(
@@ -125,8 +125,12 @@ class Worker:
         written: Mapping[str, list[pa.RecordBatch]],
         result: ShardResult,
         on_tick: OnTick,
+        whole: pa.Table | None = None,
     ) -> None:
-        """Label the rows of a faces table, whose pictures are decoded again, in row order."""
+        """Label the rows of a faces table, whose pictures are decoded again, in row order.
+
+        `whole` holds all faces of the shard, where `table` does not: who is beside a face can matter.
+        """
         wanted = table.column(images.IMAGE_ID.name).to_pylist()
         sources = sources_of(self.ds, task.key, wanted)
         known = {place_of(s): i for i, s in sources.items()}
@@ -136,7 +140,7 @@ class Worker:
             stop = start
             while stop < len(wanted) and wanted[stop] in loaded:
                 stop += 1
-            failures = self._label_chunk(table.slice(start, stop - start), loaded, steps, written, result)
+            failures = self._label_chunk(table.slice(start, stop - start), loaded, steps, written, result, whole)
             start = stop
             on_tick(Tick(len(chunk), 0, failures))
 
@@ -147,15 +151,18 @@ class Worker:
         steps: Sequence[Step],
         written: Mapping[str, list[pa.RecordBatch]],
         result: ShardResult,
+        whole: pa.Table | None = None,
     ) -> int:
         """Label faces of one chunk; where the picture is gone, every label of its faces has failed."""
         pictures = {i: x.pixels for i, x in loaded.items() if x.pixels is not None}
-        ids = table.column(images.IMAGE_ID.name)
-        here = pc.is_in(ids, pa.array(list(pictures), pa.string()))
+        found = pa.array(list(pictures), pa.string())
+        here = pc.is_in(table.column(images.IMAGE_ID.name), found)
+        if whole is not None:
+            whole = whole.filter(pc.is_in(whole.column(images.IMAGE_ID.name), found))
         if pc.all(here).as_py() is not False:
-            return self._annotate(FaceBatch(table, pictures), steps, written, result)
+            return self._annotate(FaceBatch(table, pictures, whole), steps, written, result)
         done: dict[str, list[pa.RecordBatch]] = {s.layer: [] for s in steps}
-        failures = self._annotate(FaceBatch(table.filter(here), pictures), steps, done, result)
+        failures = self._annotate(FaceBatch(table.filter(here), pictures, whole), steps, done, result)
         why = {i: f"picture {x.row[images.REASON.name]}: {x.row[images.DETAIL.name]}" for i, x in loaded.items()}
         gone = table.filter(pc.invert(here))
         position = pc.sort_indices(pa.concat_arrays([_where(here), _where(pc.invert(here))]))
@@ -166,7 +173,7 @@ class Worker:
             _count_labels(result, step.layer, lost)
         return failures + int(gone.num_rows)
 
-    def _inputs(self, key: str, table: pa.Table, steps: Sequence[Step], rows: Sequence[int] | None) -> pa.Table:
+    def _inputs(self, key: str, table: pa.Table, steps: Sequence[Step]) -> pa.Table:
         """Append the columns that earlier layers hold and these steps read."""
         made = {c.name for s in steps for c in annotator(s.annotator).provides}
         for step in steps:
@@ -174,7 +181,7 @@ class Worker:
                 if column in made or column in table.column_names:
                     continue
                 values = self.ds.read(f"labels/{layer}", key, [column]).column(column)
-                table = table.append_column(column, values if rows is None else values.take(list(rows)))
+                table = table.append_column(column, values)
         return table
 
     def _chunks(
