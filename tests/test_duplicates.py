@@ -115,6 +115,27 @@ def test_hashes_are_kept_and_made_anew_when_damaged(
     assert 0 < len(read) <= 4
 
 
+def test_a_picture_that_could_not_be_read_is_told_and_tried_again(
+    toys: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from curate.identity import hashes as module
+
+    ds = api.ingest(photos, tmp_path / "ds", options(annotators=()))
+    gone = photos / "jpeg.jpg"
+    gone.rename(tmp_path / "away.jpg")
+    found = find_duplicates(ds, Settings(assume_adults=True))
+    assert found.counts["pictures that could not be read again"] == 1
+    assert groups(ds)["jpeg.jpg"][1] == "unique"
+    (tmp_path / "away.jpg").rename(gone)
+    read: list[object] = []
+    real = module.load
+    monkeypatch.setattr(module, "load", lambda *a: read.append(a) or real(*a))
+    again = find_duplicates(ds, Settings(assume_adults=True))
+    assert len(read) == 1, "only what is missing"
+    assert again.counts["pictures that could not be read again"] == 0
+    assert groups(ds)["jpeg.jpg"][1] == "near"
+
+
 def test_hashes_are_those_of_imagehash() -> None:
     """The library's DCT hash, from the same 32 x 32 pixels, sets the same bits but for its choice of the median."""
     imagehash = pytest.importorskip("imagehash")

@@ -294,6 +294,9 @@ def test_ages_that_keep_a_face_from_being_merged() -> None:
     said = table.append_column(labels.AGE_GROUP.name, pa.array(["3-9", "30-39", None, None, "30-39"]))
     assert ages(said, 0.1).tolist() == [Age.CHILD, Age.CHILD, Age.CHILD, Age.CHILD, Age.ADULT]
     assert ages(table.select([]), 0.1).tolist() == [Age.UNKNOWN] * 5
+    alone = pa.table({labels.AGE_GROUP.name: pa.array(["10-19", "20-29", None, "0-2"])})
+    assert ages(alone, 0.1).tolist() == [Age.CHILD, Age.ADULT, Age.UNKNOWN, Age.CHILD]
+    assert ages(alone, 0.5).tolist() == [Age.ADULT, Age.ADULT, Age.UNKNOWN, Age.CHILD]
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (1, 4000)])

@@ -86,6 +86,7 @@ def test_structs_merge_field_by_field_and_nested() -> None:
         {"a": None, "b": {"c": None}},
     ]
     assert contributes(first, second).to_pylist() == [True, True, False]
+    assert contributes(first[:0], second[:0]).to_pylist() == []
     assert not complete(first) and complete(pa.array([{"a": 1, "b": {"c": 2}}], kind))
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from curate.identity.false_matches import Rate
+    from curate.store import Dataset
 
 Existing = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of the dataset.")]
 Adults = Annotated[bool, typer.Option("--assume-adults", help="Your word that the pictures show adults only.")]
@@ -61,7 +62,7 @@ def identity(
     _save(json, found.as_dict())
     if quiet:
         return
-    _layer(found.layer, found.written)
+    _layer(ds, found.layer, found.written)
     typer.echo(f"threshold: an average cosine of {found.threshold:.2f}")
     _numbers(found.counts)
     _rates(found.rates)
@@ -81,10 +82,11 @@ def duplicates(
     from curate.store import Dataset
 
     settings = Settings(bits=bits, cosine=cosine, child_chance=child_chance, assume_adults=assume_adults)
-    found = find_duplicates(Dataset.open(dataset), settings, quiet)
+    ds = Dataset.open(dataset)
+    found = find_duplicates(ds, settings, quiet)
     _save(json, found.as_dict())
     if not quiet:
-        _layer(found.layer, found.written)
+        _layer(ds, found.layer, found.written)
         _numbers(found.counts)
 
 
@@ -162,8 +164,12 @@ def _save(path: Path | None, data: Mapping[str, Any]) -> None:
         write_json(path, data)
 
 
-def _layer(name: str, written: bool) -> None:
+def _layer(ds: Dataset, name: str, written: bool) -> None:
     typer.echo(f"labels/{name}" + ("" if written else " was there already: the same data and settings"))
+    info = ds.layer(name)
+    newest = next(i.name for i in ds.layers() if i.annotator == info.annotator)
+    if newest != name:
+        typer.echo(f"labels/{newest} is newer and goes on speaking for the same columns")
 
 
 def _numbers(counts: Mapping[str, int]) -> None:

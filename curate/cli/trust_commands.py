@@ -105,6 +105,8 @@ def fuse(
         for column, facts in fusion.facts.items():
             _show_reliability(column, facts)
     typer.echo(f"Layer: {fusion.layer.name}{'' if fusion.added else ' (was there already; nothing has changed)'}")
+    if not quiet:
+        typer.echo("It speaks before every model's layer, newer ones too: when their labels change, fuse again.")
 
 
 def _show_reliability(column: str, facts: Mapping[str, Any]) -> None:

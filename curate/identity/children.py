@@ -6,6 +6,7 @@ one person, against .03-.25 % of adults (benchmarks/identity.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -41,7 +42,8 @@ def ages(table: pa.Table, chance: float = CHILD_CHANCE) -> NDArray[np.int8]:
     """`Age` of every row.
 
     A face is a child's where the chance of being under 13 reaches the limit, or where its age group (a
-    person's word, where people gave one) is one of the two youngest; unknown where neither is given.
+    person's word, where people gave one) is one of the two youngest, or without probabilities any of which
+    that share is under 13; unknown where neither is given.
 
     Args:
         table: Rows with `columns`.
@@ -59,7 +61,13 @@ def ages(table: pa.Table, chance: float = CHILD_CHANCE) -> NDArray[np.int8]:
         found[under < chance] = Age.ADULT
     if labels.AGE_GROUP.name in table.column_names:
         groups = table.column(labels.AGE_GROUP.name)
-        young = pc.fill_null(pc.is_in(groups, value_set=pa.array(YOUNG_GROUPS)), False).to_numpy()
-        found[(found == Age.UNKNOWN) & groups.is_valid().to_numpy()] = Age.ADULT
-        found[young] = Age.CHILD
+        maybe = [group for group, share in UNDER_13.items() if share >= chance]
+        alone = np.where(_within(groups, maybe), Age.CHILD, Age.ADULT)
+        found = np.where((found == Age.UNKNOWN) & groups.is_valid().to_numpy(), alone, found).astype(np.int8)
+        found[_within(groups, YOUNG_GROUPS)] = Age.CHILD
     return found
+
+
+def _within(groups: pa.ChunkedArray, names: Sequence[str]) -> NDArray[np.bool_]:
+    found = pc.is_in(groups, value_set=pa.array(names, pa.string()))
+    return np.asarray(pc.fill_null(found, False).to_numpy(), bool)

@@ -91,7 +91,9 @@ def find_duplicates(ds: Dataset, settings: Settings | None = None, quiet: bool =
         name = f"{NAME}.v{VERSION}-{config_hash(config)[:8]}"
         info = LayerInfo(name, "model", NAME, VERSION, config, columns=tuple(c.name for c in COLUMNS))
         written = publish(ds, info, people.ids, values, np.ones(len(people), bool), "")
-    return Duplicates(name, written, _counts(ds, people, values))
+        unread = pc.is_in(table.filter(table.column(hashes.HASH.name).is_null())[hashes.IMAGE_ID.name], people.pictures)
+    counts = {**_counts(ds, people, values), "pictures that could not be read again": pc.sum(unread).as_py() or 0}
+    return Duplicates(name, written, counts)
 
 
 def _ties(people: Faces, table: pa.Table, settings: Settings) -> Ties:

@@ -132,6 +132,18 @@ def unfold(column: pa.ChunkedArray | pa.Array) -> tuple[Floats, NDArray[np.bool_
     return (rows if valid.all() else np.where(valid[:, None], rows, np.float32(0))), valid
 
 
+def groups_of(people: Faces, name: str) -> pa.Array:
+    """A column that `gather` was asked for, as groups of faces.
+
+    Raises:
+        UsageError: if its values are lists or structs.
+    """
+    values = people.columns[name]
+    if pa.types.is_nested(values.type):
+        raise UsageError(f"column '{name}' has no groups", f"its values are {values.type}", "Give a column of labels")
+    return values
+
+
 def codes(values: pa.Array, distinct: pa.Array | None = None) -> Ints:
     """A number for each value, by its place among the distinct ones; -1 for null."""
     found = pc.index_in(values, value_set=pc.unique(values.drop_null()) if distinct is None else distinct)

@@ -65,7 +65,7 @@ def picture_hashes(ds: Dataset, quiet: bool = True) -> pa.Table:
     """The hashes of all usable pictures; those that are not kept yet are computed, shard by shard.
 
     A shard's hashes appear whole or not at all, so a stopped call goes on where it stopped. Pictures that
-    can no longer be read have null hashes.
+    cannot be read have null hashes; the next call tries them again.
 
     Args:
         ds: The dataset.
@@ -73,10 +73,10 @@ def picture_hashes(ds: Dataset, quiet: bool = True) -> pa.Table:
     """
     keys = ds.keys("images")
     tables = {key: _kept(ds, key) for key in keys}
-    stale = [key for key, table in tables.items() if table is None]
+    stale = [key for key, table in tables.items() if table is None or table.column(hashes.HASH.name).null_count]
     pool = ThreadPoolExecutor(usable_cores())
     try:
-        made = pool.map(lambda key: _hash_shard(ds, key), stale)
+        made = pool.map(lambda key: _hash_shard(ds, key, tables[key]), stale)
         tables |= dict(zip(stale, follow(made, len(stale), "hashing shards", quiet), strict=True))
     finally:
         pool.shutdown(cancel_futures=True)
@@ -111,11 +111,16 @@ def _usable(ds: Dataset, key: str) -> Iterator[tuple[dict[str, Any], dict[str, A
             yield row, source
 
 
-def _hash_shard(ds: Dataset, key: str) -> pa.Table:
+def _hash_shard(ds: Dataset, key: str, kept: pa.Table | None) -> pa.Table:
+    before = [] if kept is None else kept.filter(kept.column(hashes.HASH.name).is_valid()).to_pylist()
+    known = {row[hashes.IMAGE_ID.name]: row for row in before}
     rows = []
     with SourceReader() as reader:
         for row, source in _usable(ds, key):
             image_id = row[images.IMAGE_ID.name]
+            if image_id in known:
+                rows.append(known[image_id])
+                continue
             pixels = load(source, GENEROUS, image_id, reader).pixels
             rows.append({hashes.IMAGE_ID.name: image_id, **(hash_picture(pixels) if pixels is not None else {})})
     schema = hashes.HASHES.schema

@@ -14,7 +14,7 @@ from curate.identity import children, thresholds
 from curate.identity.clustering import NOBODY, Clusters, Constraints, cluster
 from curate.identity.evidence import SPAN, Evidence, weigh
 from curate.identity.false_matches import Rate, false_matches
-from curate.identity.gather import Faces, codes, fingerprint, gather
+from curate.identity.gather import Faces, codes, fingerprint, gather, groups_of
 from curate.identity.graph import Ints, pairs_within
 from curate.identity.layers import publish
 from curate.identity.similar import THOROUGH, Pairs, Search, similar_pairs
@@ -24,6 +24,8 @@ from schemas.columns import labels
 
 NAME = "identity_clusters"
 VERSION = "1"
+ID = "p-"
+"""How ids of identities begin."""
 COLUMNS = (
     labels.IDENTITY_ID,
     labels.IDENTITY_CONFIDENCE,
@@ -130,15 +132,23 @@ def _refuse(ds: Dataset, people: Faces) -> None:
 
 
 def _named(ds: Dataset, people: Faces) -> tuple[list[str], Ints]:
-    """Names that people gave in human layers, and for each face the number of its name or -1."""
+    """Names that people gave in human layers, and for each face the number of its name or -1.
+
+    A name may be an id that a clustering gave, such as a rival's: it stands for the person of that id's first face.
+    """
     column = labels.IDENTITY_ID.name
     human = [i.name for i in ds.layers() if i.kind == "human" and column in i.columns]
-    named = np.full(len(people), NOBODY)
+    named: Ints = np.full(len(people), NOBODY)
     if not human:
         return [], named
     given = pa.chunked_array([t.column(0) for t in ds.iter_faces([column], layers=human)]).combine_chunks()
     distinct = pc.unique(given.drop_null()).sort()
-    return distinct.to_pylist(), codes(given, distinct)
+    named = codes(given, distinct)
+    known = {name: number for number, name in enumerate(distinct.to_pylist()) if name.startswith(ID)}
+    for face, face_id in enumerate(people.ids.to_pylist() if known else []):
+        if named[face] == NOBODY:
+            named[face] = known.get(identity_id(face_id), NOBODY)
+    return distinct.to_pylist(), named
 
 
 def _rules(people: Faces, named: Ints, copies: bool) -> Constraints:
@@ -149,13 +159,13 @@ def _rules(people: Faces, named: Ints, copies: bool) -> Constraints:
 
 def _copies(people: Faces, named: Ints) -> Ints:
     """Groups of copies of one face, left out where a child, two names or one picture twice are in a group."""
-    group = codes(people.columns[labels.DUPLICATE_GROUP.name])
+    whole = codes(people.columns[labels.DUPLICATE_GROUP.name])
     kind = pc.is_in(people.columns[labels.DUPLICATE_KIND.name], value_set=pa.array(COPIES))
-    group = np.where(kind.to_numpy(zero_copy_only=False) & people.present, group, NOBODY)
+    group = np.where(kind.to_numpy(zero_copy_only=False) & people.present, whole, NOBODY)
     a, b = pairs_within(group)
     two_names = (named[a] != named[b]) & (named[a] >= 0) & (named[b] >= 0)
     clash = group[a[(people.image[a] == people.image[b]) | two_names]]
-    return np.where(np.isin(group, np.concatenate([group[people.guarded], clash])), NOBODY, group)
+    return np.where(np.isin(group, np.concatenate([whole[people.guarded], clash])), NOBODY, group)
 
 
 def _layer(people: Faces, config: dict[str, Any], rules: Constraints, names: list[str]) -> LayerInfo:
@@ -189,7 +199,7 @@ def _values(
 
 def identity_id(face_id: str) -> str:
     """Id of the identity whose first face this is; it stays when later faces join."""
-    return "p-" + hashlib.blake2b(face_id.encode(), digest_size=8).hexdigest()
+    return ID + hashlib.blake2b(face_id.encode(), digest_size=8).hexdigest()
 
 
 def _counts(people: Faces, values: dict[Column, pa.Array]) -> dict[str, int]:
@@ -208,6 +218,6 @@ def _counts(people: Faces, values: dict[Column, pa.Array]) -> dict[str, int]:
 
 
 def _rates(people: Faces, threshold: float, settings: Settings) -> list[Rate]:
-    groups = {name: people.columns[name] for name in settings.by}
-    truth = codes(people.columns[settings.truth]) if settings.truth else None
+    groups = {name: groups_of(people, name) for name in settings.by}
+    truth = codes(groups_of(people, settings.truth)) if settings.truth else None
     return false_matches(people, threshold, groups, truth)

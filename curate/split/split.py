@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from curate.identity.gather import codes
 from curate.identity.graph import Ints
+from curate.identity.identities import NAME as CLUSTERING
 from curate.identity.layers import publish
 from curate.split.assign import Problem, assign
 from curate.split.settings import IDENTITY, Settings
-from curate.split.survey import survey
-from curate.split.units import Material, bound, combined, read, units
+from curate.split.survey import crossing, survey
+from curate.split.units import Material, asked, bound, combined, read, units
 from curate.store import Dataset, LayerInfo
 from curate.store.names import check_name
 from curate.store.parts import read_json, write_json
@@ -48,7 +49,7 @@ def make_split(ds: Dataset, settings: Settings) -> dict[str, Any]:
         The certificate.
 
     Raises:
-        DatasetError: if another split has this name.
+        DatasetError: if another split has this name, or one of this name that faces or labels have outgrown.
         UsageError: if identities, duplicates or a column are asked for that are not here.
     """
     certificate_path(ds, settings.name)
@@ -61,6 +62,10 @@ def make_split(ds: Dataset, settings: Settings) -> dict[str, Any]:
     values = {images.SPLIT: pa.array(settings.parts).take(pa.array(part))}
     with ds.lock():
         publish(ds, info, material.people.ids, values, np.ones(len(part), bool), "in no part")
+        facts = survey(material, settings, stored(ds, info.name, material, settings))
+        if problems := broken(facts, settings):
+            what = f"split '{settings.name}' was made before faces or labels changed"
+            raise DatasetError(what, "; ".join(problems), "Give another name: facecurate split DATASET NAME")
         certificate = {
             "certificate": 1,
             "name": settings.name,
@@ -68,7 +73,7 @@ def make_split(ds: Dataset, settings: Settings) -> dict[str, Any]:
             "revision": ds.info.revision,
             "settings": settings.as_dict(),
             "layers": layers,
-            "facts": survey(material, settings, stored(ds, info.name, material, settings)),
+            "facts": facts,
         }
         write_json(certificate_path(ds, settings.name), certificate)
     return certificate
@@ -78,7 +83,7 @@ def _with_threshold(ds: Dataset, settings: Settings, layers: list[str]) -> Setti
     """The settings with the cosine of the newest clustering, which decides what looks alike."""
     if IDENTITY not in settings.disjoint:
         return settings
-    used = [i.config["threshold"] for i in ds.layers() if i.name in layers and "threshold" in i.config]
+    used = [i.config["threshold"] for i in ds.layers() if i.name in layers and i.annotator == CLUSTERING]
     return replace(settings, alike=float(used[0])) if used else settings
 
 
@@ -138,8 +143,22 @@ def _check(ds: Dataset, certificate: dict[str, Any]) -> list[str]:
     if dict(info.config) != {"settings": settings.as_dict(), "layers": layers}:
         found.append(f"the settings are not those of layer {info.name}")
     material = read(at, settings, layers)
-    facts = survey(material, settings, stored(at, info.name, material, settings))
-    return [*found, *broken(facts, settings), *differences(certificate["facts"], facts)]
+    part = stored(at, info.name, material, settings)
+    facts = survey(material, settings, part)
+    found += [*broken(facts, settings), *differences(certificate["facts"], facts)]
+    return [*found, *_learnt_since(at, settings, layers, part)]
+
+
+def _learnt_since(ds: Dataset, settings: Settings, layers: list[str], part: Ints) -> list[str]:
+    """Groups that newer layers, such as names that people gave, put in two parts."""
+    columns = {name.partition(".")[0] for name in asked(settings)}
+    newer = [i.name for i in ds.layers() if i.name not in layers and columns & set(i.columns)]
+    if not newer:
+        return []
+    tied = read(ds, settings, [*layers, *newer]).tied
+    counts = {name: crossing(tied[name], part) for name in settings.disjoint}
+    since = f"by layers made since the split ({', '.join(newer)})"
+    return [f"{n} {name} groups lie in two or more parts {since}" for name, n in counts.items() if n]
 
 
 def broken(facts: dict[str, Any], settings: Settings) -> list[str]:

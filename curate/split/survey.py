@@ -83,8 +83,8 @@ def similarity(people: Faces, settings: Settings, part: Ints) -> dict[str, Any]:
     vectors = np.ascontiguousarray(people.vectors[rows])
     place = part[rows]
     found: dict[str, Any] = {"most": None, "faces": [], "alike": settings.alike, "pairs_alike": 0, "all_compared": True}
-    for line in LINES:
-        pairs = similar_pairs(vectors, min(line, settings.alike), THOROUGH)
+    for line in dict.fromkeys(min(line, settings.alike) for line in LINES):
+        pairs = similar_pairs(vectors, line, THOROUGH)
         found["all_compared"] = pairs.exact
         apart = pairs.only(place[pairs.a] != place[pairs.b])
         if len(apart):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.identity.gather import Faces, codes, gather
+from curate.identity.gather import Faces, codes, gather, groups_of
 from curate.identity.graph import Ints, chain, components
 from curate.identity.similar import THOROUGH, similar_pairs
 from curate.split.settings import DUPLICATES, IDENTITY, Settings
@@ -40,6 +40,11 @@ class Material:
     synthetic: NDArray[np.bool_]
 
 
+def asked(settings: Settings) -> list[str]:
+    """Columns whose equal values must stay in one part."""
+    return [SPECIAL[d].name if d in SPECIAL else d for d in settings.disjoint]
+
+
 def read(ds: Dataset, settings: Settings, layers: Sequence[str] | None = None) -> Material:
     """Read all that a split needs.
 
@@ -51,13 +56,13 @@ def read(ds: Dataset, settings: Settings, layers: Sequence[str] | None = None) -
     Raises:
         UsageError: if identities, duplicates or a column are asked for that are not here.
     """
-    asked = [SPECIAL[d].name if d in SPECIAL else d for d in settings.disjoint]
-    wanted: list[str | Column] = [*SOURCE, *asked, *settings.stratify]
+    names = asked(settings)
+    wanted: list[str | Column] = [*SOURCE, *names, *settings.stratify]
     _refuse(ds, settings)
     people = gather(ds, wanted, layers=layers, child_chance=settings.child_chance, assume_adults=settings.assume_adults)
     tied = {"picture": people.image, **_origins(people)}
-    tied |= {d: codes(people.columns[name]) for d, name in zip(settings.disjoint, asked, strict=True)}
-    strata = {name: _texts(people.columns[name]) for name in settings.stratify}
+    tied |= {d: codes(groups_of(people, name)) for d, name in zip(settings.disjoint, names, strict=True)}
+    strata = {name: _texts(groups_of(people, name)) for name in settings.stratify}
     synthetic = pc.fill_null(people.columns[images.IS_SYNTHETIC.name], False).to_numpy(zero_copy_only=False)
     return Material(people, tied, strata, synthetic)
 

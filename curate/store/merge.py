@@ -51,7 +51,7 @@ def complete(values: pa.Array) -> bool:
 def contributes(first: pa.Array | None, second: pa.Array) -> pa.Array:
     """Rows where `second` gives a value that `first` lacks."""
     if pa.types.is_struct(second.type) and second.type.num_fields:
-        rows = pa.array([False] * len(second))
+        rows = pa.array([False] * len(second), pa.bool_())
         for field in second.type:
             mine = None if first is None else field_of(first, field.name)
             rows = pc.or_(rows, contributes(mine, field_of(second, field.name)))
