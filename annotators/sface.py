@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annotators.base import Face
+from annotators.base import Face, NotApplicable
 from annotators.crops import ARCFACE_112, CropSpec, Matrix, Pixels, similarity
 from annotators.runtime import Floats, OnnxModel
 from schemas import Column
@@ -41,6 +41,8 @@ class SFaceCrop(CropSpec):
     requires = (faces.POINTS_5,)
 
     def matrix(self, values: Mapping[Column, Any]) -> Matrix:
+        if values[faces.POINTS_5] is None:
+            raise NotApplicable(f"no {faces.POINTS_5.name}")
         points = np.asarray(values[faces.POINTS_5], np.float64)
         return similarity(points + PIXEL_CENTRE, ARCFACE_112 + PIXEL_CENTRE)
 

@@ -175,6 +175,26 @@ def test_a_doubtful_crop_abstains(models: ModelStore, shared_data: Path, case: s
             assert row[answer.chances.name] is not None
 
 
+@pytest.mark.models
+@pytest.mark.data
+def test_a_face_without_points_is_not_applicable(models: ModelStore, shared_data: Path) -> None:
+    """Boxes from elsewhere come without them; that is no failure."""
+    import pyarrow as pa
+
+    from benchmarks.labelling import decode, face_table
+
+    image = decode((shared_data / ASTRONAUT).read_bytes())
+    table = face_table({"a": (np.array([170, 60, 110, 150]), np.zeros((5, 2)), 1.0)})
+    place = table.column_names.index(faces.POINTS_5.name)
+    table = table.set_column(place, faces.POINTS_5.field, pa.nulls(1, faces.POINTS_5.type))
+    table = table.append_column(labels.FACE_DOUBTFUL.name, pa.array([False]))
+    for labeller in made("demographics", "identity"):
+        labeller.setup(models)
+        (row,) = labeller.annotate(FaceBatch(table, {"a": image})).to_pylist()
+        assert (row[labels.STATUS.name], row[labels.ERROR.name]) == ("not_applicable", f"no {faces.POINTS_5.name}")
+        assert all(row[c.name] is None for c in labeller.provides)
+
+
 def test_four_groups_follow_the_map() -> None:
     white, black, latino, east, southeast, indian, middle = np.eye(7)
     assert four_groups(white)[0].tolist() == [1, 0, 0, 0]
