@@ -47,7 +47,7 @@ def _abstained(label: Column) -> Column:
 
 
 def _set(label: Column) -> Column:
-    doc = "Labels among which the truth is in 90 % of faces like FairFace's (a conformal set); empty where none fits well."
+    doc = "Labels that hold the truth in 90 % of faces like FairFace's (a conformal set); empty where none fits well."
     return DEMOGRAPHICS.add(
         f"{label.name}_set", pa.list_(pa.string()), Kind.LIST, doc, taxonomy=label.taxonomy, sensitive=True
     )
