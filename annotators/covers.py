@@ -67,7 +67,7 @@ class Covers(FaceAnnotator):
         mesh = face[labels.MESH]
         within, shares = (np.zeros((GRID, GRID)),) * 2 if mesh is None else face_shares(mesh, matrix, face.image.shape)
         cells = shares >= LEAST_SHARE
-        if cells.sum() < self.config.least_cells:
+        if cells.sum() < max(1, self.config.least_cells):
             return self._eyewear(self._answers(face, np.zeros((CHANNELS, GRID, GRID)))[1], near)
         covered, whole = self._answers(face, cell_inputs(face.crop(CROP).pixels, within, shares))
         return {
