@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-from annotators.stability import Stability
+from annotators.stability import Stability, StabilityConfig
 from curate.api import Options, annotate
 from curate.engine.plan import DEFAULT_DETECTOR
 from curate.evaluation.intervals import Estimate, bootstrap, bootstrap_groups, gap
 from curate.evaluation.metrics.counting import mean
 from curate.store import Dataset
 from curate.store.parts import write_json
-from schemas import REGISTRY, Column, Kind, UnknownNameError, UsageError, taxonomy
+from schemas import REGISTRY, Column, Kind, Status, UnknownNameError, UsageError, taxonomy
 from schemas.columns import faces, labels
 
 DEFAULT_FACES = 500
@@ -84,7 +86,7 @@ def stability(
 
     Raises:
         UnknownNameError: for a column to group by that the dataset does not have.
-        UsageError: if there are no faces, or a column is no label.
+        UsageError: if there are no faces, none could be probed, or a column is no label.
     """
     ds = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     total = sum(ds.rows("faces", key) for key in ds.keys("faces"))
@@ -93,19 +95,37 @@ def stability(
     groups = _group_columns(ds, by)
     owner = ds.info.detector
     settings = {owner["name"]: {k: _text(v) for k, v in owner["config"].items()}} if owner else {}
-    settings[Stability.name] = {"sample": repr(min(1.0, n_faces / total))}
     finder = owner.get("name", DEFAULT_DETECTOR)
+    config = StabilityConfig(sample=min(1.0, n_faces / total))
+    if finder == config.detector:
+        config = replace(config, detector=DEFAULT_DETECTOR)
+    settings[Stability.name] = {"sample": repr(config.sample), "detector": config.detector}
     ds = annotate(ds, Options((Stability.name,), settings, finder, workers, quiet=quiet, command=tuple(command)))
-    layer = next(i.name for i in ds.layers() if i.annotator == Stability.name and _same(i.config, settings))
-    return summary(ds, layer, groups)
+    found = summary(ds, _layer(ds, config), groups)
+    if not found.faces:
+        raise _nothing(ds, found.layer, n_faces)
+    return found
+
+
+def _nothing(ds: Dataset, layer: str, n_faces: int) -> UsageError:
+    errors = ds.layer_table(layer, [labels.STATUS, labels.ERROR]).filter(
+        pc.field(labels.STATUS.name) == Status.FAILED.value
+    )
+    if errors.num_rows:
+        first = errors.column(labels.ERROR.name)[0].as_py()
+        return UsageError("no face was probed", f"{errors.num_rows:,} faces failed, the first with: {first}")
+    reason = f"chance chose no face for a sample of about {n_faces}"
+    return UsageError("no face was probed", reason, "Ask for more: --faces")
 
 
 def _text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _same(config: Mapping[str, Any], settings: Mapping[str, Mapping[str, str]]) -> bool:
-    return float(config["sample"]) == float(settings[Stability.name]["sample"])
+def _layer(ds: Dataset, config: StabilityConfig) -> str:
+    """The layer of this version with these settings: after an update the old one lies beside it."""
+    wanted = (Stability.name, Stability.version, json.loads(json.dumps(config.as_dict())))
+    return next(i.name for i in ds.layers() if (i.annotator, i.version, dict(i.config)) == wanted)
 
 
 def _group_columns(ds: Dataset, by: Sequence[str] | None) -> list[Column]:
@@ -130,12 +150,13 @@ def summary(ds: Dataset, layer: str, groups: Sequence[Column] = ()) -> Stability
         groups: Label columns of the dataset's view.
     """
     table = ds.layer_table(layer, [faces.FACE_ID, labels.STABILITY, labels.STABILITY_BY_PROBE, labels.STABILITY_LEAST])
-    probed = table.column(labels.STABILITY_LEAST.name).is_valid()
-    table = table.filter(probed)
+    view = ds.faces([faces.FACE_ID, *groups])
+    here = pc.is_in(table.column(faces.FACE_ID.name), view.column(faces.FACE_ID.name).combine_chunks())
+    table = table.filter(pc.and_(table.column(labels.STABILITY_LEAST.name).is_valid(), here))
     picture = [str(i).rpartition(".")[0] for i in table.column(faces.FACE_ID.name).to_pylist()]
     clusters = np.array(picture, dtype=object)
     by_label = _fields(table, labels.STABILITY)
-    of = _group_values(ds, table, groups)
+    of = _group_values(view, table, groups)
     return StabilityReport(
         layer,
         table.num_rows,
@@ -155,12 +176,9 @@ def _fields(table: pa.Table, column: Column) -> dict[str, NDArray[np.float64]]:
     return {name: numbers for name, numbers in found.items() if np.isfinite(numbers).any()}
 
 
-def _group_values(ds: Dataset, table: pa.Table, groups: Sequence[Column]) -> dict[str, NDArray[Any]]:
-    if not groups:
-        return {}
-    view = ds.faces([faces.FACE_ID, *groups])
+def _group_values(view: pa.Table, table: pa.Table, groups: Sequence[Column]) -> dict[str, NDArray[Any]]:
     row = {face: i for i, face in enumerate(view.column(faces.FACE_ID.name).to_pylist())}
-    wanted = view.take([row[face] for face in table.column(faces.FACE_ID.name).to_pylist()])
+    wanted = view.take(pa.array([row[face] for face in table.column(faces.FACE_ID.name).to_pylist()], pa.int64()))
     return {c.name: np.array(wanted.column(c.name).to_pylist(), dtype=object) for c in groups}
 
 

@@ -194,6 +194,15 @@ def test_the_file_fits_only_the_version_it_was_fitted_on(dataset: tuple[Dataset,
     (tmp_path / "wrong.json").write_text('{"format": "else"}', "utf-8")
     with pytest.raises(DatasetError, match="no calibration"):
         load(tmp_path / "wrong.json")
+    whole = json.loads((tmp_path / "calibration.json").read_text("utf-8"))
+    del whole["reports"]
+    (tmp_path / "wrong.json").write_text(json.dumps(whole), "utf-8")
+    with pytest.raises(DatasetError, match="is damaged"):
+        load(tmp_path / "wrong.json")
+    whole["calibrators"][0]["settings"] = {}
+    (tmp_path / "wrong.json").write_text(json.dumps(whole), "utf-8")
+    with pytest.raises(DatasetError, match="not understood"):
+        load(tmp_path / "wrong.json")
 
 
 def test_the_command(dataset: tuple[Dataset, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -148,3 +148,10 @@ def test_a_head_that_may_have_seen_the_faces_is_named(tmp_path: Path) -> None:
             for note in ("FairFace, CC BY 4.0", "Our own viewers")]  # fmt: skip
     assert list(seen[0]) == ["demographics"]
     assert seen[1] == {}
+
+
+def test_a_result_that_cannot_be_written(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = (sample / "ds", "-t", sample / "truth.csv", "--rounds", 100)
+    assert "cannot be made a folder" in complaint(capsys, *call, "-o", sample / "truth.csv")
+    assert "cannot be a file name" in complaint(capsys, *call, "--name", "a/b")
+    assert "names nothing" in complaint(capsys, *call, "--columns", " , ")

@@ -320,5 +320,6 @@ def test_estimates_as_text_and_json() -> None:
     found = Estimate(0.5, 0.25, 0.75, 3, "wilson")
     assert f"{found}" == "0.500 (0.250-0.750)"
     assert f"{Estimate(-0.5, -1, 0, 1):.1f}" == "-0.5 (-1.0 to 0.0)"
+    assert f"{Estimate(0.5, math.nan, math.nan, 3, 'few')}" == "0.500"
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["high"] == 0.75
     assert bootstrap(regression.mae, [], []).as_dict()["value"] is None

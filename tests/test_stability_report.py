@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import shutil
@@ -12,9 +13,11 @@ import pytest
 from store_samples import KEYS, add, label_table, sample
 from test_cli import call, mistake
 
-from curate.stability import REPORT, summary
-from curate.store import Dataset
-from schemas import taxonomy
+from annotators.stability import Stability, StabilityConfig
+from curate.api import Options
+from curate.stability import REPORT, _layer, _nothing, stability, summary
+from curate.store import Dataset, LayerInfo
+from schemas import UsageError, taxonomy
 from schemas.columns import faces, labels
 
 
@@ -94,6 +97,48 @@ def test_the_command_on_real_photos(shared_data: Path, tmp_path: Path, capsys: p
     assert call("stability", tmp_path / "ds", "-j", "1", "-q") == 0
     assert len(Dataset.open(tmp_path / "ds").runs()) == runs, "what is probed is not probed again"
     assert "'eyes_state'" in mistake(capsys, "stability", tmp_path / "ds", "--by", "eye_state")
+
+
+def test_faces_of_replaced_pictures_are_left_out(probed: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = Dataset.faces
+    monkeypatch.setattr(Dataset, "faces", lambda self, *a, **k: view(self, *a, **k).slice(1))
+    found = summary(probed, "stability.v1", [labels.GENDER])
+    assert found.faces == 4
+    assert found.by_label["perceived_age"].value == pytest.approx((0.8 + 0.5 + 0.3 + 0.4) / 4)
+
+
+def test_of_several_layers_the_one_with_these_settings_is_read(tmp_path: Path) -> None:
+    ds = sample(tmp_path / "ds")
+    now, before = StabilityConfig(sample=0.5), StabilityConfig(sample=0.5, annotators=("emotion.v0",))
+    for name, config, version in (
+        ("stability.v0", now, "0"), ("stability.v1", now, Stability.version), ("stability.v1-a", before, "1")
+    ):  # fmt: skip
+        ds.add_layer(LayerInfo(name, "model", Stability.name, version, config=config.as_dict()))
+    assert _layer(ds, now) == "stability.v1"
+    assert _layer(ds, before) == "stability.v1-a"
+
+
+@pytest.mark.parametrize("finder", ["yunet", "blazeface"])
+def test_the_other_detector_is_another(finder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ds = sample(tmp_path / "ds")
+    owned = dataclasses.replace(ds.info, detector={"name": finder, "version": "1", "config": {}})
+    monkeypatch.setattr(ds, "info", owned)
+    asked: list[Options] = []
+
+    def stop(_: Dataset, options: Options) -> None:
+        asked.append(options)
+        raise UsageError("enough")
+
+    monkeypatch.setattr("curate.stability.annotate", stop)
+    with pytest.raises(UsageError, match="enough"):
+        stability(ds)
+    assert {finder, asked[0].settings[Stability.name]["detector"]} == {"yunet", "blazeface"}
+
+
+def test_nothing_probed_says_why(tmp_path: Path) -> None:
+    ds = sample(tmp_path / "ds")
+    add(ds, "stability.v1", "model", "2026-01-01", {labels.STABILITY_LEAST: [None] * 3}, KEYS[0])
+    assert "chance chose no face for a sample of about 7" in str(_nothing(ds, "stability.v1", 7))
 
 
 def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

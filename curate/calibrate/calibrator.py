@@ -143,6 +143,7 @@ class Calibrator:
         """
         try:
             settings = {name: Settings.from_dict(s) for name, s in data["settings"].items()}
+            settings[EVERYONE]  # whoever has no settings of their own takes these
             fields = {k: str(data[k]) for k in ("column", "annotator", "version", "config_hash", "by")}
             return cls(**fields, labels=tuple(data["labels"]), settings=settings, coverage=float(data["coverage"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:

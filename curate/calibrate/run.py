@@ -107,8 +107,11 @@ def load(path: str | Path) -> Calibration:
     data = read_json(path)
     if data.get("format") != FORMAT or data.get("version") != VERSION:
         raise DatasetError(f"{path} is no calibration that this program reads", f"it must be of format {FORMAT} 1")
-    found = tuple(Calibrator.from_dict(c) for c in data["calibrators"])
-    return Calibration(found, data["reports"], data["truth"], data["refused"])
+    try:
+        found = tuple(Calibrator.from_dict(c) for c in data["calibrators"])
+        return Calibration(found, data["reports"], data["truth"], data["refused"])
+    except (KeyError, TypeError) as error:
+        raise DatasetError(f"{path} is damaged", f"{type(error).__name__}: {error}", "Fit it again") from error
 
 
 def calibrate(dataset: Dataset | str | Path, truth: str | Path, options: CalibrateOptions | None = None) -> Calibration:

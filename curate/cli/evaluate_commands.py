@@ -82,8 +82,17 @@ def evaluate(
 
 
 def names_of(text: str | None) -> tuple[str, ...] | None:
-    """Comma-separated names, or None where none were given."""
-    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+    """Comma-separated names, or None where none were given.
+
+    Raises:
+        UsageError: if the text names nothing.
+    """
+    from schemas import UsageError
+
+    found = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    if text is not None and not found:
+        raise UsageError(f"'{text}' names nothing", fix="Give comma-separated names, or leave the option out")
+    return found or None
 
 
 def pairs_of(texts: Sequence[str], option: str) -> dict[str, str]:

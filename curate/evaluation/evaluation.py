@@ -14,7 +14,7 @@ from curate.evaluation.intervals import LEVEL
 from curate.evaluation.results import Section, plain
 from curate.store.names import check_name
 from curate.store.parts import replacing
-from schemas import UnknownNameError
+from schemas import DatasetError, UnknownNameError
 
 FORMAT = "facecurate-evaluation"
 VERSION = 1
@@ -89,10 +89,14 @@ class Evaluation:
             DatasetError: if a file cannot be written.
         """
         target = self.path / FOLDER if folder is None else Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DatasetError(f"{target} cannot be made a folder", reason, "Give another one: --output") from error
         written = []
         for form in forms:
-            file = target / f"{check_name('evaluation', self.name)}.{form}"
+            file = target / f"{check_name('file', self.name)}.{form}"
             with replacing(file) as out:
                 out.write(self._text(form).encode("utf-8"))
             written.append(file)

@@ -65,6 +65,8 @@ class Estimate:
 
     def __format__(self, spec: str) -> str:
         digits = spec or ".3f"
+        if math.isnan(self.low) or math.isnan(self.high):
+            return f"{self.value:{digits}}"
         dash = " to " if self.low < 0 else "-"
         return f"{self.value:{digits}} ({self.low:{digits}}{dash}{self.high:{digits}})"
 

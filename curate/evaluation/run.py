@@ -24,6 +24,7 @@ from curate.evaluation.tasks.numbers import numbers_section
 from curate.evaluation.tasks.scores import scores_section
 from curate.evaluation.truth import Truth, narrowed, read_truth
 from curate.store import Dataset, LayerInfo
+from curate.store.names import check_name
 from schemas import Column, FacecurateError, Kind, UsageError
 from schemas.columns.faces import FACES
 from schemas.columns.images import IMAGES
@@ -51,6 +52,7 @@ def evaluate(dataset: Dataset | str | Path, truth: str | Path, options: Evaluate
             dataset, an unknown column, labels of no known vocabulary.
     """
     options = options or EvaluateOptions()
+    check_name("file", options.name or "evaluation")
     ds = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     board = open_board(ds, truth, options)
     told, roles, layers = board.whole, board.roles, board.layers
