@@ -225,8 +225,9 @@ class TestFairFace:
         row = labeller.annotate(batch_of(picture, points=False)).to_pylist()[0]
         assert row[labels.STATUS.name] == "not_applicable"
 
-    def test_another_network_is_told_at_once(self, tmp_path: Path) -> None:
-        path = tiny_adapters.vector_onnx(tmp_path / "age.onnx", [81], 224)
+    @pytest.mark.parametrize("outputs", [[81], [9, 2, 7], [2, 7, 9], [9, 9]])
+    def test_another_network_is_told_at_once(self, outputs: list[int], tmp_path: Path) -> None:
+        path = tiny_adapters.vector_onnx(tmp_path / "age.onnx", outputs, 224)
         with pytest.raises(ModelError, match="is another model"):
             ready(FairFace(FairFaceConfig(weights=str(path))))
 

@@ -68,6 +68,15 @@ def test_onnx_files_need_no_extra(cls: type[Annotator], absent: set[str]) -> Non
     cls.preflight(cls.config_type())
 
 
+def dataset(place: Path) -> Dataset:
+    """One detected face of the astronaut (NASA, public domain)."""
+    data = pytest.importorskip("skimage.data")
+    cv2 = pytest.importorskip("cv2")
+    (place / "photos").mkdir()
+    cv2.imwrite(str(place / "photos" / "a.png"), data.astronaut()[:256, 96:352, ::-1])
+    return api.ingest(place / "photos", place / "dataset", Options(workers=1))
+
+
 @pytest.mark.parametrize("new_revision", [False, True])
 @pytest.mark.parametrize(
     ("name", "settings", "why"),
@@ -80,11 +89,7 @@ def test_onnx_files_need_no_extra(cls: type[Annotator], absent: set[str]) -> Non
 def test_nothing_is_written_for_what_cannot_run(
     name: str, settings: dict[str, str], why: str, new_revision: bool, absent: set[str], models: object, tmp_path: Path
 ) -> None:
-    data = pytest.importorskip("skimage.data")
-    cv2 = pytest.importorskip("cv2")
-    (tmp_path / "photos").mkdir()
-    cv2.imwrite(str(tmp_path / "photos" / "a.png"), data.astronaut()[:256, 96:352, ::-1])
-    ds = api.ingest(tmp_path / "photos", tmp_path / "dataset", Options(workers=1))
+    ds = dataset(tmp_path)
     absent.add("torch")
     before = {path: path.stat().st_mtime_ns for path in ds.path.rglob("*")}
     options = Options(annotators=(name,), settings={name: settings}, workers=1, new_revision=new_revision)
@@ -92,3 +97,20 @@ def test_nothing_is_written_for_what_cannot_run(
         api.annotate(ds, options)
     assert {path: path.stat().st_mtime_ns for path in ds.path.rglob("*")} == before
     assert Dataset.open(ds.path).layers() == []
+
+
+def test_a_wrong_file_leaves_no_layer_behind(models: object, tmp_path: Path) -> None:
+    ds = dataset(tmp_path)
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"no network")
+    options = Options(annotators=("quality", "hsemotion"), settings={"hsemotion": {"weights": str(wrong)}}, workers=1)
+    with pytest.raises(FacecurateError, match=r"wrong\.onnx cannot be loaded"):
+        api.annotate(ds, options)
+    ds = Dataset.open(ds.path)
+    assert ds.layers() == []
+    assert list((ds.path / "labels").iterdir()) == []
+    api.annotate(ds, Options(annotators=("quality",), workers=1))
+    with pytest.raises(FacecurateError, match="cannot be loaded"):
+        api.annotate(ds, options)
+    assert "quality" in {info.annotator for info in Dataset.open(ds.path).layers()}, "what has labels stays"
+    assert "hsemotion" not in {info.annotator for info in Dataset.open(ds.path).layers()}

@@ -8,7 +8,7 @@ three vectors in the ONNX export of yakhyo/fairface-onnx.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from annotators.network_input import flat_outputs, normalised, softmax, sure_lab
 from annotators.residual_network import classifier
 from annotators.runtime import Floats
 from annotators.torch_network import first_outputs, load_network, require_loader
-from schemas import Column
+from schemas import Column, ModelError
 from schemas.coding import coding
 from schemas.columns import faces, labels
 
@@ -79,7 +79,7 @@ class FairFace(FaceAnnotator):
         path = models.path(self.config.weights)
         self._file, self._seven = path.name, load_network(path, classifier, CHIP.size)
         self._four = None
-        flat_outputs(first_outputs(self._seven, CHIP.size, self._file), (ALL,), self._file)
+        self._check_order(first_outputs(self._seven, CHIP.size, self._file))
         if self.config.race4_weights:
             path = models.path(self.config.race4_weights)
             self._four = load_network(path, classifier, CHIP.size)
@@ -97,6 +97,15 @@ class FairFace(FaceAnnotator):
             races = np.concatenate([o.reshape(-1) for o in self._four(picture)])[:4]
             values |= self._labelled(labels.RACE4, labels.RACE4_PROB, RACES[4], races)
         return values
+
+    def _check_order(self, outputs: Sequence[Floats]) -> None:
+        """Refuse a file whose outputs, though 18 in all, are not races, genders, ages: they would be read as others."""
+        flat_outputs(outputs, (ALL,), self._file)
+        sizes = [o.size for o in outputs]
+        if sizes not in ([ALL], [7, GENDERS, AGES]):
+            raise ModelError(
+                f"{self._file} is another model", f"its outputs have {sizes} numbers, not 18 or 7, 2 and 9"
+            )
 
     def _labelled(self, label: Column, shares: Column, order: str, logits: Floats) -> dict[Column, Any]:
         probabilities = coding(order).scores(softmax(logits).tolist())

@@ -43,7 +43,7 @@ def execute(
     start = time.monotonic()
     record.outcome = "interrupted"
     with ds.lock():
-        _announce(ds, plan)
+        announced = _announce(ds, plan)
         try:
             with ProgressBar(sum(t.images for t in plan.tasks), quiet) as bar:
                 for result in (engine or LocalEngine()).run(plan.job, plan.tasks, bar.tick):
@@ -54,6 +54,8 @@ def execute(
         except FacecurateError as error:
             record.errors.append(str(error))
             record.outcome = "failed"
+            for name in announced:
+                ds.withdraw_layer(name)
             raise
         finally:
             record.finished = now()
@@ -66,14 +68,16 @@ def execute(
 _COUNTED = ("images", "reasons", "faces", "labels")
 
 
-def _announce(ds: Dataset, plan: Plan) -> None:
+def _announce(ds: Dataset, plan: Plan) -> list[str]:
+    """Declare the plan's layers and its detector; gives the names of the layers that are new."""
     known = {info.name for info in ds.layers()}
-    for layer in plan.layers:
-        if layer.name not in known:
-            ds.add_layer(layer)
+    new = [layer for layer in plan.layers if layer.name not in known]
+    for layer in new:
+        ds.add_layer(layer)
     fresh = Dataset.open(ds.path)
     if not fresh.info.detector:
         fresh.with_detector(plan.detector_mark)
+    return [layer.name for layer in new]
 
 
 def _record(plan: Plan, started: str, command: Sequence[str]) -> RunRecord:

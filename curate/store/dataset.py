@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,6 +254,13 @@ class Dataset:
         elif not LayerInfo.from_dict(parts.read_json(path)).same_content(info):
             reason = "another version, configuration or set of columns was used"
             raise DatasetError(f"layer '{info.name}' exists with other content", reason, "Give it another name")
+
+    def withdraw_layer(self, name: str) -> None:
+        """Take back a declared layer of which nothing has been written; any other stays."""
+        if not self.keys(f"{LABELS}/{name}"):
+            (self._folder(f"{LABELS}/{name}") / LAYER_FILE).unlink(missing_ok=True)
+            with suppress(OSError):
+                self._folder(f"{LABELS}/{name}").rmdir()
 
     def failed_rows(self, layer: str, key: str) -> list[int]:
         """Rows of a label part whose status is `failed`."""
