@@ -270,5 +270,5 @@ def test_it_is_default_and_the_older_models_are_not() -> None:
 
 def test_the_sensitive_columns_say_so() -> None:
     for answer in ANSWERS:
-        assert answer.label.sensitive and answer.members.sensitive
+        assert answer.label.sensitive and answer.members.sensitive and answer.chances.sensitive
     assert faces.POINTS_5 in Demographics.needs()

@@ -68,6 +68,12 @@ def test_set_sizes_by_hand() -> None:
     assert calibrated.set_of(torn) == ("anger", "sadness")
 
 
+def test_what_is_said_of_an_expression_is_sensitive() -> None:
+    for column in (labels.PERCEIVED_EMOTION, labels.EMOTION_PROB, labels.EMOTION_SET, labels.PROTOTYPE_PROB):
+        assert column.sensitive
+    assert not labels.EYEWEAR_PROB.sensitive
+
+
 def test_blocks_stand_one_after_another() -> None:
     assert sum(BLOCKS.values()) == SIZE
     stops = [places(name).stop for name in BLOCKS]

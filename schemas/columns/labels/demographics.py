@@ -17,19 +17,25 @@ AGE_GROUP = DEMOGRAPHICS.add(
     "Most probable FairFace bin; null beside probabilities means the model abstains.",
     taxonomy="age-fairface-9", sensitive=True,
 )  # fmt: skip
-AGE_PROB = scores(DEMOGRAPHICS, "perceived_age_prob", "age-fairface-9", "Probabilities of the nine bins.")
+AGE_PROB = scores(
+    DEMOGRAPHICS, "perceived_age_prob", "age-fairface-9", "Probabilities of the nine bins.", sensitive=True
+)
 GENDER = DEMOGRAPHICS.add(
     "perceived_gender", pa.string(), Kind.LABEL,
     "Most probable presentation; null beside probabilities means the model abstains.",
     taxonomy="gender-2", sensitive=True,
 )  # fmt: skip
-GENDER_PROB = scores(DEMOGRAPHICS, "perceived_gender_prob", "gender-2", "Probabilities of the two labels.")
+GENDER_PROB = scores(
+    DEMOGRAPHICS, "perceived_gender_prob", "gender-2", "Probabilities of the two labels.", sensitive=True
+)
 RACE = DEMOGRAPHICS.add(
     "perceived_race", pa.string(), Kind.LABEL,
     "Most probable of FairFace's seven groups; null beside probabilities means the model abstains.",
     taxonomy="race-fairface-7", sensitive=True,
 )  # fmt: skip
-RACE_PROB = scores(DEMOGRAPHICS, "perceived_race_prob", "race-fairface-7", "Probabilities of the seven groups.")
+RACE_PROB = scores(
+    DEMOGRAPHICS, "perceived_race_prob", "race-fairface-7", "Probabilities of the seven groups.", sensitive=True
+)
 RACE4 = DEMOGRAPHICS.add(
     "perceived_race4", pa.string(), Kind.LABEL,
     "Most probable of the four groups; null where the face has most likely no place among them.",
@@ -38,6 +44,7 @@ RACE4 = DEMOGRAPHICS.add(
 RACE4_PROB = scores(
     DEMOGRAPHICS, "perceived_race4_prob", "race-fairface-4",
     "Probabilities of the four groups if the face belongs to one: those of the seven groups, merged and scaled to 1.",
+    sensitive=True,
 )  # fmt: skip
 
 

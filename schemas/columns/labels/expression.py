@@ -54,7 +54,9 @@ PERCEIVED_EMOTION = EMOTION.add(
     "Most probable class; null beside probabilities means the model abstains.",
     taxonomy="emotion-7", sensitive=True,
 )  # fmt: skip
-EMOTION_PROB = scores(EMOTION, "perceived_emotion_prob", "emotion-7", "Probabilities of the seven classes.")
+EMOTION_PROB = scores(
+    EMOTION, "perceived_emotion_prob", "emotion-7", "Probabilities of the seven classes.", sensitive=True
+)
 EMOTION_ABSTAINED = EMOTION.add(
     "perceived_emotion_abstained",
     pa.bool_(),
@@ -71,13 +73,15 @@ EMOTION8 = EMOTION.add(
     "Most probable of eight classes, contempt among them; null beside probabilities means the model abstains.",
     taxonomy="emotion-8", sensitive=True,
 )  # fmt: skip
-EMOTION8_PROB = scores(EMOTION, "perceived_emotion8_prob", "emotion-8", "Probabilities of the eight classes.")
+EMOTION8_PROB = scores(
+    EMOTION, "perceived_emotion8_prob", "emotion-8", "Probabilities of the eight classes.", sensitive=True
+)
 PROTOTYPE = EMOTION.add(
     "emotion_prototype", pa.string(), Kind.LABEL, "Class whose EMFACS action-unit prototype fits best.",
     taxonomy="emotion-7", sensitive=True,
 )  # fmt: skip
 PROTOTYPE_PROB = scores(
-    EMOTION, "emotion_prototype_prob", "emotion-7", "Fit of each EMFACS prototype as a distribution."
+    EMOTION, "emotion_prototype_prob", "emotion-7", "Fit of each EMFACS prototype as a distribution.", sensitive=True
 )
 VALENCE = EMOTION.add("valence", F32, Kind.NUMBER, "Mean of the valence estimate.", unit="-1..1", low=-1, high=1)
 VALENCE_SD = EMOTION.add("valence_sd", F32, Kind.NUMBER, "Its standard deviation.", unit="-1..1", low=0, high=1)

@@ -17,8 +17,16 @@ ERROR = LAYER.add("label_error", pa.string(), Kind.TEXT, "Why, where the status 
 
 
 def scores(
-    group: ColumnGroup, name: str, taxonomy_name: str, doc: str, low: float = 0, high: float = 1, unit: str = "0-1"
+    group: ColumnGroup,
+    name: str,
+    taxonomy_name: str,
+    doc: str,
+    low: float = 0,
+    high: float = 1,
+    unit: str = "0-1",
+    sensitive: bool = False,
 ) -> Column:
     """Declare a struct column with one float32 per label of a taxonomy."""
-    fields = [pa.field(label, F32) for label in taxonomy(taxonomy_name).labels]
-    return group.add(name, pa.struct(fields), Kind.SCORES, doc, low=low, high=high, unit=unit, taxonomy=taxonomy_name)
+    type_ = pa.struct([pa.field(label, F32) for label in taxonomy(taxonomy_name).labels])
+    facts = {"low": low, "high": high, "unit": unit, "taxonomy": taxonomy_name, "sensitive": sensitive}
+    return group.add(name, type_, Kind.SCORES, doc, **facts)
