@@ -51,6 +51,16 @@ def test_a_rule_finds_the_contradiction_and_nothing_else(name: str) -> None:
     assert not {"nan", "None", "{", "}"} & set(sentence.replace(".", " ").split())
 
 
+def test_a_dropped_jaw_is_called_a_dropped_jaw() -> None:
+    (rule,) = choose(["closed_mouth_with_parted_lips"])
+    units = dict.fromkeys(labels.AU_SCORE.type.names, 0.0)
+    row: Row = {labels.MOUTH_STATE: "closed", labels.AU_SCORE: {**units, "AU26": 0.95}}
+    verdict = rule.test(as_values([row]))  # type: ignore[union-attr]
+    assert verdict.confidence[0] > 0.9
+    told = rule.sentence({n: v[0] for n, v in verdict.facts.items()})
+    assert told == "The mouth is labelled closed, but AU26 (jaw dropped) scores 0.95."
+
+
 def test_two_boxes_in_one_place() -> None:
     (rule,) = choose(["two_boxes_for_one_face"])
     boxes = [(0, 0, 10, 10), (1, 1, 10, 10), (40, 40, 10, 10), (0, 0, 10, 10)]

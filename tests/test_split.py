@@ -124,7 +124,10 @@ def forge(certificate: dict[str, Any], *path: str, value: Any) -> None:
         (("facts", "assignment"), "0" * 24),
         (("settings", "seed"), 7),
         (("settings", "tolerance"), 0.5),
+        (("settings", "alike"), "x"),
+        (("settings", "ratios"), [1, 2]),
         (("layers",), ["identity.v1"]),
+        (("layers",), [{}]),
     ],
 )
 def test_a_forged_certificate_is_noticed(ds: Dataset, path: tuple[str, ...], value: Any) -> None:

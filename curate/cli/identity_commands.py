@@ -169,7 +169,7 @@ def _layer(ds: Dataset, name: str, written: bool) -> None:
     info = ds.layer(name)
     newest = next(i.name for i in ds.layers() if i.annotator == info.annotator)
     if newest != name:
-        typer.echo(f"labels/{newest} is newer and goes on speaking for the same columns")
+        typer.echo(f"labels/{newest} is newer and goes on speaking; delete its folder to let this one speak")
 
 
 def _numbers(counts: Mapping[str, int]) -> None:

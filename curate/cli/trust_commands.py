@@ -54,7 +54,7 @@ def check(
         _list_rules(chosen)
         return
     if dataset is None:
-        raise UsageError("which dataset?", fix="Give its folder, or --list to see the rules")
+        raise UsageError("no dataset is named", fix="Give its folder, or --list to see the rules")
     choose(chosen)
     if output is not None:
         _check_output(output)

@@ -86,7 +86,7 @@ def fuse(dataset: Dataset, columns: Sequence[str | Column], options: FuseOptions
     options = options or FuseOptions()
     names = [c.name if isinstance(c, Column) else c for c in columns]
     if not names:
-        raise UsageError("which columns?", fix="Name at least one column to fuse")
+        raise UsageError("no column is named", fix="Name at least one column to fuse")
     return _Fuser(dataset, names, options).run()
 
 

@@ -136,16 +136,15 @@ def verify_split(ds: Dataset, name: str) -> list[str]:
 
 
 def _check(ds: Dataset, certificate: dict[str, Any]) -> list[str]:
-    settings, layers = Settings.from_dict(certificate["settings"]), certificate["layers"]
     at = ds.at_revision(certificate["revision"])
     info = at.layer(layer_name(certificate["name"]))
-    found = []
-    if dict(info.config) != {"settings": settings.as_dict(), "layers": layers}:
-        found.append(f"the settings are not those of layer {info.name}")
+    if dict(info.config) != {key: certificate[key] for key in ("settings", "layers")}:
+        return [f"the settings are not those of layer {info.name}"]
+    settings, layers = Settings.from_dict(certificate["settings"]), certificate["layers"]
     material = read(at, settings, layers)
     part = stored(at, info.name, material, settings)
     facts = survey(material, settings, part)
-    found += [*broken(facts, settings), *differences(certificate["facts"], facts)]
+    found = [*broken(facts, settings), *differences(certificate["facts"], facts)]
     return [*found, *_learnt_since(at, settings, layers, part)]
 
 

@@ -47,7 +47,10 @@ def _au43(values: Values) -> Verdict:
 def _closed_mouth(values: Values) -> Verdict:
     closed = is_label(values.label(labels.MOUTH_STATE), CLOSED)
     lips, jaw = (ramp(values.field(labels.AU_SCORE, u), 0.6, 0.9) for u in ("AU25", "AU26"))
-    return clash(closed, np.fmax(lips, jaw), lips=values.field(labels.AU_SCORE, "AU25"))
+    falls = np.nan_to_num(jaw) > np.nan_to_num(lips)
+    which = np.where(falls, "AU26 (jaw dropped)", "AU25 (lips apart)")
+    score = np.where(falls, *(values.field(labels.AU_SCORE, u) for u in ("AU26", "AU25")))
+    return clash(closed, np.fmax(lips, jaw), which=which, score=score)
 
 
 def _mouth_state(values: Values) -> Verdict:
@@ -131,7 +134,7 @@ RULES = (
         "closed_mouth_with_parted_lips",
         (labels.MOUTH_STATE, labels.AU_SCORE),
         0.7,
-        "The mouth is labelled closed, but AU25 (lips apart) scores {lips:.2f}.",
+        "The mouth is labelled closed, but {which} scores {score:.2f}.",
         f"{FACS}: AU25 and AU26 part the lips",
         _closed_mouth,
     ),
