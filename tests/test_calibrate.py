@@ -104,6 +104,33 @@ def test_a_picture_is_in_one_fold() -> None:
     assert len(set(folds(range(1000)).tolist())) == 5
 
 
+def test_no_face_is_judged_by_settings_that_saw_its_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, y = simulated(400, 3.0, 8)
+    clusters = np.repeat(np.arange(100), 4)
+    fitted: list[set[int]] = []
+
+    def watched(_: Any, __: Any, seen: Any, *___: Any) -> dict[str, Settings]:
+        fitted.append(set(seen.tolist()))
+        return {EVERYONE: Settings("as it is", None, 0.5 + len(fitted) / 100, 0.0, 1)}
+
+    monkeypatch.setattr("curate.calibrate.fit.fit", watched)
+    _, inside, _ = crossed(p, y, clusters)
+    assert len(fitted) == 5
+    for held, seen in enumerate(fitted):
+        out = folds(clusters) == held
+        assert not seen & set(clusters[out].tolist())
+        assert np.array_equal(inside[out], 1 - p[out] <= 0.5 + (held + 1) / 100)
+
+
+def test_faces_of_too_few_persons_are_refused(dataset: tuple[Dataset, Path], tmp_path: Path) -> None:
+    ds, truth = dataset
+    head, *rows = truth.read_text("utf-8").splitlines()
+    told = [f"{head},person", *(f"{row},{i % 3}" for i, row in enumerate(rows))]
+    (tmp_path / "three.csv").write_text("\n".join(told), "utf-8")
+    with pytest.raises(UsageError, match="are of 3 pictures or persons"):
+        calibrate(ds, tmp_path / "three.csv")
+
+
 def test_a_calibrator_comes_back_from_its_file_form() -> None:
     p, y = simulated(500, 2.0, 6)
     parts = {

@@ -11,7 +11,7 @@ import pytest
 from curate.evaluation import EvaluateOptions, Evaluation
 from curate.evaluation.run import evaluate
 from curate.store import Dataset
-from schemas import UsageError
+from schemas import Column, UsageError
 from schemas.columns import faces, labels
 from schemas.landmarks import layout
 from tests.evaluation_samples import SIDE, dataset, write_csv
@@ -39,6 +39,20 @@ def test_valence_by_concordance_and_angles_the_short_way_round(tmp_path: Path) -
     assert figures["pcc"].value == pytest.approx(pearsonr(t, s).statistic, abs=1e-9)
     assert figures["rmse"].value == pytest.approx(np.sqrt(((t - s) ** 2).mean()), abs=1e-9)
     assert found.section(labels.YAW.name).figures["mae"].value == pytest.approx(2.0)
+
+
+def test_gaze_is_one_direction_too(tmp_path: Path) -> None:
+    """At a pitch of 60 degrees, 90 degrees of yaw are no 90 degrees of sight: cos = sin60 sin60."""
+    said: dict[Column, list[Any]] = {
+        labels.GAZE_YAW: [90.0, 0.0, 10.0, 5.0], labels.GAZE_PITCH: [60.0, 20.0, None, 5.0],
+    }  # fmt: skip
+    ds = dataset(tmp_path / "ds", [1] * 4, {"gaze.v1": said})
+    rows = [{"file": f"p{i}.jpg", "gaze_yaw": 0, "gaze_pitch": p} for i, p in enumerate([60, 0, 0, None])]
+    section = held(ds, tmp_path, rows).section("gaze_direction")
+    assert section.counts == {"answered": 2, "no value": 1, "no truth": 1}
+    assert section.figures["mae"].value == pytest.approx((np.degrees(np.arccos(0.75)) + 20) / 2, abs=1e-6)
+    alone = held(ds, tmp_path, rows, columns=(labels.GAZE_YAW.name,))
+    assert [s.name for s in alone.sections] == [labels.GAZE_YAW.name]
 
 
 def test_a_stated_deviation_is_checked(tmp_path: Path) -> None:

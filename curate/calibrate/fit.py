@@ -94,7 +94,7 @@ def crossed(
     groups: Sequence[str | None] | None = None,
     options: FitOptions | None = None,
 ) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    """What a fit would say of faces it has not seen: each fold by settings fitted on the others.
+    """What a fit would say of faces it has not seen: each fold by settings fitted on the others; needs two folds.
 
     Args:
         probabilities: As in `fit`.
@@ -112,7 +112,7 @@ def crossed(
     calibrated, inside, answered = np.zeros_like(p), np.zeros(p.shape, bool), np.zeros(len(p), bool)
     for held in range(FOLDS):
         out = fold == held
-        if not out.any() or out.all():
+        if not out.any():
             continue
         known = [g for g, o in zip(groups, out, strict=True) if not o] if groups is not None else None
         settings = fit(p[~out], y[~out], cluster[~out], known, options)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.calibrate.calibrator import Calibrator
-from curate.calibrate.fit import FitOptions, crossed, fit
+from curate.calibrate.fit import FOLDS, FitOptions, crossed, fit, folds
 from curate.calibrate.layer import NAME, probabilities_of, write_layer
 from curate.calibrate.report import report
 from curate.evaluation.board import Board
@@ -167,6 +167,11 @@ def _one(board: Board, pairing: Pairing, options: CalibrateOptions) -> tuple[Cal
         )
     y = np.array([place[str(t)] for t, k in zip(common.truth, known, strict=True) if k], np.intp)
     clusters = (board.image_ids if board.clusters is None else board.clusters)[known]
+    if len(np.unique(folds(clusters))) < FOLDS:
+        raise UsageError(
+            f"column {column.name} cannot be calibrated",
+            f"its {int(known.sum())} faces are of {len(np.unique(clusters))} pictures or persons: too few to hold back",
+        )  # fmt: skip
     groups = _groups(board, options.by, known)
     settings = fit(raw[known], y, clusters, groups, options.fit)
     calibrator = Calibrator(

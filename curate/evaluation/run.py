@@ -17,7 +17,7 @@ from curate.evaluation.options import EvaluateOptions
 from curate.evaluation.progress import steps
 from curate.evaluation.results import Section
 from curate.evaluation.roles import Pairing, Roles, check_columns, find_roles
-from curate.evaluation.tasks import pictured, unpaired
+from curate.evaluation.tasks import directions, pictured, unpaired
 from curate.evaluation.tasks.flags import flags_section
 from curate.evaluation.tasks.labels import labels_section
 from curate.evaluation.tasks.numbers import numbers_section
@@ -148,6 +148,7 @@ def _makers(board: Board) -> Iterator[tuple[str, str, Maker]]:
         elif column.kind is Kind.SCORES and column not in seen:
             seen.add(column)
             yield column.name, pairing.truth, partial(scores_section, column=column)
+    yield from directions.makers(board)
     yield from unpaired.makers(board)
 
 
