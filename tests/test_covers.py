@@ -220,7 +220,7 @@ def test_colours_are_relative_to_the_face() -> None:
 def test_judged_faces_whose_judgement_was_never_fitted_on(shared_data: Path, models: ModelStore) -> None:
     """All the worn eyewear of the first third of the test rows, as many bare faces, and the few real masks.
 
-    One of the masks was drawn on for the fit, where it counted as no mask: that it is found now is no merit of the fit.
+    One of the masks was drawn on for the fit, where it counted as no mask.
     """
     judged = {j.row: j for j in judgements()}
     third = [j for j in judged.values() if j.use == "test" and j.row < 6000]
