@@ -14,7 +14,7 @@ from curate.generators.registry import generator, generator_names
 from curate.generators.subject import Subject
 from tests.generator_samples import astronaut, subjects
 
-EDITS = [n for n in generator_names() if generator(n).takes_subject]
+EDITS = [n for n in generator_names() if generator(n).takes_subject and generator(n).embedded]
 
 
 @pytest.fixture(scope="module")

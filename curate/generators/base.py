@@ -7,7 +7,7 @@ again, to the bit. A generator never judges its own work: `fill` asks verifiers 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,11 +40,13 @@ class Request:
         subject: The face to change; None for generators that make faces from words.
         partner: A second face, of another person, for generators that mix two.
         wanted: Column name -> label that the result should have (a cell of a plan); empty if anything goes.
+        row: A row of a prompt grid, as plain data, where a generator works one off; empty otherwise.
     """
 
     subject: Subject | None = None
     partner: Subject | None = None
     wanted: Mapping[str, str] = field(default_factory=dict)
+    row: Parameters = field(default_factory=dict)
 
     def face(self) -> Subject:
         """The subject.
@@ -102,6 +104,7 @@ class Generator(ABC):
         config_type: Class of its settings; a subclass narrows `config` to it. Settings that are empty or NaN
             are drawn for each picture.
         shown: Settings of the pictures on its sheet in the docs.
+        embedded: It works with its default settings and nothing but what is installed with the product.
     """
 
     name: ClassVar[str]
@@ -114,6 +117,7 @@ class Generator(ABC):
     weights: ClassVar[tuple[str, ...]] = ()
     config_type: ClassVar[type[Config]] = Config
     shown: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    embedded: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -137,6 +141,17 @@ class Generator(ABC):
 
     def setup(self, models: ModelStore) -> None:  # noqa: B027 - most need nothing
         """Load models and libraries; called once, before the first picture."""
+
+    def requests(self, count: int, seed: int) -> Sequence[Request]:
+        """What to make in a run that names no faces and no cells: the first `count` rows of a grid, say.
+
+        Only for generators that take no subject.
+
+        Args:
+            count: Pictures wanted; 0 is all there are, where the generator knows an end.
+            seed: Of the run.
+        """
+        return [Request()] * count
 
     @abstractmethod
     def draw(self, request: Request, rng: np.random.Generator) -> dict[str, Any]:
