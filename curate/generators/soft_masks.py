@@ -1,0 +1,62 @@
+"""Tools for masks with soft edges: blur, edge-aware smoothing, bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from annotators.crops import Pixels
+
+Soft = NDArray[np.float32]
+"""A mask in 0-1, shape (height, width)."""
+
+EDGES = 1e-3
+"""Variance of brightness (0-1) below which a window of the guided filter counts as flat."""
+
+
+def soften(mask: NDArray[Any], sigma: float) -> Soft:
+    """Gaussian blur of a mask; `sigma` in px, nothing below a fifth of a pixel."""
+    values = np.asarray(mask, np.float32)
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma)) if sigma >= 0.2 else values
+
+
+def guided(pixels: Pixels, mask: Soft, radius: float, edges: float = EDGES) -> Soft:
+    """Bend a mask to the picture's edges.
+
+    He, Sun and Tang, "Guided image filtering", 2013, with the picture's grey values as guide.
+
+    Args:
+        pixels: RGB of the mask's size.
+        mask: The mask.
+        radius: Half side of the windows in px.
+        edges: Variance of grey values (0-1) that already counts as an edge.
+    """
+    guide = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    size = (2 * max(round(radius), 1) + 1,) * 2
+    mean, mean_mask = cv2.blur(guide, size), cv2.blur(mask, size)
+    spread = cv2.blur(guide * guide, size) - mean * mean
+    slope = (cv2.blur(guide * mask, size) - mean * mean_mask) / (spread + edges)
+    level = mean_mask - slope * mean
+    return np.asarray(np.clip(cv2.blur(slope, size) * guide + cv2.blur(level, size), 0, 1), np.float32)
+
+
+def as_bytes(mask: NDArray[Any], reach: float = 0.0) -> NDArray[np.uint8]:
+    """A mask as `Made.changed` wants it: at least 1 wherever the value is above `reach`, 0 elsewhere."""
+    return np.where(mask > reach, np.clip(np.ceil(mask * 255), 1, 255), 0).astype(np.uint8)
+
+
+def blend(before: Pixels, after: NDArray[Any], weight: NDArray[Any] | None = None) -> Pixels:
+    """New values over old ones, rounded; where the weight is 0 the old bytes stay to the bit.
+
+    Args:
+        before: RGB bytes.
+        after: RGB in 0-255, same shape.
+        weight: Share of the new values, (height, width); 1 everywhere by default.
+    """
+    new = np.asarray(after, np.float32)
+    if weight is not None:
+        new = before + (new - before) * np.asarray(weight, np.float32)[..., None]
+    return np.asarray(np.clip(np.rint(new), 0, 255), np.uint8)
