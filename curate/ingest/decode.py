@@ -15,7 +15,10 @@ from schemas.columns import images
 from schemas.columns import sources as src
 from schemas.status import ImageStatus, Reason
 
-CARRIED = (src.URI, src.MEMBER, src.NAME, src.BYTES, src.LICENCE, src.CONSENT, src.SPLIT, src.EXTRA, src.DUPLICATE_OF)
+CARRIED = (
+    src.URI, src.MEMBER, src.NAME, src.BYTES, src.LICENCE, src.CONSENT, src.SPLIT, src.EXTRA, src.DUPLICATE_OF,
+    *src.LINEAGE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,15 @@ from schemas.errors import UsageError
 
 Row = dict[str, object]
 
-RECOGNISED = {"licence": src.LICENCE, "license": src.LICENCE, "consent": src.CONSENT, "split": src.SPLIT}
+RECOGNISED = {
+    "licence": src.LICENCE,
+    "license": src.LICENCE,
+    "consent": src.CONSENT,
+    "split": src.SPLIT,
+    src.IS_SYNTHETIC.name: src.IS_SYNTHETIC,
+}
 """List columns that have a column of their own; all others go to `extra`."""
+FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 CONTAINER_BATCH = 256
 TABLE_BATCH = 10_000
 
@@ -180,6 +187,15 @@ def _row(entry: Entry, options: ListOptions, values: Mapping[str, object] | None
     for name, value in values.items():
         known = RECOGNISED.get(name.lower())
         if known is not None and value is not None:
-            row[known.name] = str(value)
+            row[known.name] = _flag(value, entry.name) if known is src.IS_SYNTHETIC else str(value)
     row[src.EXTRA.name] = to_json({k: v for k, v in values.items() if k.lower() not in RECOGNISED})
     return row
+
+
+def _flag(value: object, name: str) -> bool | None:
+    """A yes or no of a list; an empty cell says nothing."""
+    text = str(value).strip().lower()
+    if text and text not in FLAGS:
+        what = f"{src.IS_SYNTHETIC.name} of '{name}' is '{value}'"
+        raise UsageError(what, "whether a picture was generated is yes or no", "Write true or false")
+    return FLAGS.get(text)

@@ -29,7 +29,7 @@ def retry_sources(ds: Dataset) -> int:
         for row, place in enumerate(rows):
             if place in places:
                 found[place] = part.slice(row, 1)
-    table = pa.concat_tables(found.values()).combine_chunks()
+    table = pa.concat_tables(found.values(), promote_options="default").combine_chunks()
     following = max(int(key) for key in ds.keys("sources") if key.isdigit()) + 1
     ds.write("sources", f"{following:05d}", table)
     return len(places)

@@ -30,6 +30,13 @@ LICENCE = IMAGES.add("licence", pa.string(), Kind.TEXT, "Licence of the picture.
 CONSENT = IMAGES.add("consent", pa.string(), Kind.TEXT, "Consent statement of the persons shown.")
 IS_SYNTHETIC = IMAGES.add("is_synthetic", pa.bool_(), Kind.FLAG, "Made by a generator.")
 PARENT = IMAGES.add("parent", pa.string(), Kind.ID, "`image_id` it was generated from.")
+PARENT_FACE = IMAGES.add("parent_face", pa.string(), Kind.ID, "`face_id` it was generated from.")
+PARTNER_FACE = IMAGES.add("partner_face", pa.string(), Kind.ID, "`face_id` of the second face that went into it.")
+GENERATOR = IMAGES.add("generator", pa.string(), Kind.TEXT, "Name and version of what made it, `name/version`.")
+GENERATOR_SEED = IMAGES.add("generator_seed", pa.int64(), Kind.NUMBER, "Seed that its parameters were drawn with.")
+GENERATION = IMAGES.add(
+    "generation", pa.string(), Kind.TEXT, "Its parameters, promise, step, note and run, as a JSON object."
+)
 SPLIT = IMAGES.add("split", pa.string(), Kind.TEXT, "train, validation, test, ... if assigned.")
 VIDEO_ID = IMAGES.add("video_id", pa.string(), Kind.ID, "Content hash of the video it is a frame of.")
 FRAME = IMAGES.add("frame", pa.int64(), Kind.NUMBER, "Frame number in the video.", low=0)
