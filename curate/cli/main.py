@@ -12,6 +12,7 @@ import typer
 from curate import __version__
 from curate.cli import (
     calibrate_commands,
+    card_commands,
     evaluate_commands,
     identity_commands,
     inspect_commands,
@@ -44,6 +45,7 @@ for module in (
     stability_commands,
     trust_commands,
     identity_commands,
+    card_commands,
 ):
     module.register(app)
 app.add_typer(model_commands.app, name="models")
