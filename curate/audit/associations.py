@@ -1,0 +1,125 @@
+"""How labels differ between groups: tables of counts and ranks, tested together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.audit.columns import akin
+from curate.audit.exact import Floats
+from curate.audit.groups import Cube, Grouping
+from curate.audit.options import AuditOptions
+from curate.audit.reading import YES_NO, Faces
+from curate.audit.sections import Association
+from curate.audit.testing import Ranked, adjusted, dependence, expected, kruskal, pointwise, ranked
+from curate.evaluation.intervals import Estimate
+
+STRENGTH = {"cramers_v": (0.1, 0.3, 0.5), "epsilon_squared": (0.01, 0.08, 0.26)}
+"""Where small, medium and large begin: J. Cohen 1988 for w; D. Rea and R. Parker 1992 for shares of variance of
+ranks. Cramer's V is held to Cohen's limits whatever the size of the table, which errs on the side of calling less."""
+WORDS = ("negligible", "small", "medium", "large")
+
+
+def associations(
+    faces: Faces, cube: Cube, labels: Sequence[str], numbers: Sequence[str], units: str, options: AuditOptions
+) -> list[Association]:
+    """Compare every label between the groups of every grouping; the strongest first.
+
+    Args:
+        faces: All faces.
+        cube: Their groupings.
+        labels: Label and flag columns.
+        numbers: Number columns.
+        units: Column that the action units come from.
+        options: Permutations and seed.
+    """
+    found = [*_of_labels(faces, cube, labels, units, options), *_of_numbers(faces, cube, numbers)]
+    p = adjusted([a.test.p for a in found])
+    tested = [replace(a, test=replace(a.test, p_adjusted=float(q))) for a, q in zip(found, p, strict=True)]
+    return sorted(tested, key=lambda a: (-_size(a), a.by, a.label))
+
+
+def _size(association: Association) -> float:
+    """Effect on one scale: where it stands between the limits of its own measure."""
+    value = association.effect.value
+    if math.isnan(value):
+        return -1.0
+    root = value if association.measure == "cramers_v" else math.sqrt(value)
+    return root
+
+
+def strength(measure: str, value: float) -> str:
+    """An effect size in words."""
+    if math.isnan(value):
+        return ""
+    return WORDS[sum(value >= limit for limit in STRENGTH[measure])]
+
+
+def _of_labels(
+    faces: Faces, cube: Cube, labels: Sequence[str], units: str, options: AuditOptions
+) -> Iterator[Association]:
+    columns: list[tuple[str, tuple[str, ...], NDArray[Any]]] = [
+        (n, faces.coded[n].labels, faces.coded[n].codes) for n in labels if n in faces.coded
+    ]
+    columns += [(f"{units}.{name}", YES_NO, codes) for name, codes in faces.units.items()]
+    for number, (name, values, codes) in enumerate(columns):
+        table = cube.table(codes, len(values))
+        for place, grouping in enumerate(cube.groupings):
+            if not any(akin(name, column) for column in grouping.columns):
+                seed = [options.seed, number, place]
+                yield _table(grouping, name, values, cube.by(grouping, table), options, seed)
+
+
+def _table(
+    grouping: Grouping, name: str, values: tuple[str, ...], counts: NDArray[np.int64], options: AuditOptions,
+    seed: Sequence[int],
+) -> Association:  # fmt: skip
+    found = dependence(counts, options.permutations, seed)
+    pmi, npmi = pointwise(counts)
+    return Association(
+        by=grouping.by, label=name, kind="labels", n=int(counts.sum()), measure="cramers_v", effect=found.effect,
+        strength=strength("cramers_v", found.effect.value), mutual_information=found.mutual_information,
+        test=found.test, groups=grouping.names, values=values, counts=tuple(map(tuple, counts.tolist())),
+        pmi=_rows(pmi), npmi=_rows(npmi), sparse=found.sparse, top=_top(grouping.names, values, counts, options),
+    )  # fmt: skip
+
+
+def _rows(values: Floats) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(tuple(None if math.isnan(v) else v for v in row) for row in values.tolist())
+
+
+def _top(
+    groups: Sequence[str], values: Sequence[str], counts: NDArray[np.int64], options: AuditOptions
+) -> tuple[str, str] | None:
+    """The cell with the largest Pearson residual, among groups that are not small."""
+    base = expected(counts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        residual = np.where(base > 0, np.abs(counts - base) / np.sqrt(base), 0.0)
+    residual[counts.sum(1) < options.min_group] = 0.0
+    if not residual.size or not residual.max() > 0:
+        return None
+    row, column = np.unravel_index(int(residual.argmax()), residual.shape)
+    return groups[int(row)], values[int(column)]
+
+
+def _of_numbers(faces: Faces, cube: Cube, numbers: Sequence[str]) -> Iterator[Association]:
+    for name in numbers:
+        order = ranked(faces.numbers[name])
+        moments = cube.moments(faces.numbers[name])
+        for grouping in cube.groupings:
+            if not any(akin(name, column) for column in grouping.columns):
+                yield _number(grouping, name, order, cube.means(grouping, moments))
+
+
+def _number(grouping: Grouping, name: str, order: Ranked, figures: Sequence[Estimate]) -> Association:
+    test, effect, medians = kruskal(order, grouping.codes, len(grouping))
+    return Association(
+        by=grouping.by, label=name, kind="numbers", n=effect.n, measure="epsilon_squared", effect=effect,
+        strength=strength("epsilon_squared", effect.value), mutual_information=math.nan, test=test,
+        groups=grouping.names, figures=tuple(figures), medians=tuple(medians.tolist()),
+    )  # fmt: skip

@@ -1,0 +1,335 @@
+"""Reads what an audit needs of every face, shard by shard, as small integers and floats; no text is kept per face."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.audit.columns import ACTION_UNITS, REGIONS, Wanted, of_images
+from curate.identity.progress import follow
+from curate.scores import scores_beside
+from curate.store.checks import as_array
+from curate.store.condition import Condition
+from curate.store.images import PREFIX
+from curate.store.merge import field_of
+from curate.store.names import FACES
+from curate.store.view import PROVENANCE, FaceView
+from curate.store.view import Wanted as Voice
+from schemas import REGISTRY, Kind, Status, taxonomy
+from schemas.columns import faces, labels
+
+UNKNOWN = -1
+YES_NO = ("no", "yes")
+PRESENT = {labels.AU_SCORE.name: 0.5, labels.AU_INTENSITY.name: 2.0}
+"""From which value a unit counts as present: the decision point of scores, DISFA's convention for intensities."""
+
+ANSWERED, ABSTAINED, NOT_APPLICABLE, FAILED, ABSENT = range(5)
+"""What became of one face in one column."""
+
+_STATUSES = pa.array([Status.OK.value, Status.NOT_APPLICABLE.value, Status.FAILED.value])
+_NOBODY = 3
+BATCH = 64
+"""Shards whose rows one SQL condition looks at together."""
+
+Codes = NDArray[np.int32]
+Floats = NDArray[np.float32]
+States = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column of labels as numbers.
+
+    Attributes:
+        labels: The labels.
+        codes: Place in `labels` of each face, -1 where there is none, (n,).
+        closed: The labels are a taxonomy's (or yes and no): those that do not occur count as groups without faces.
+    """
+
+    labels: tuple[str, ...]
+    codes: Codes
+    closed: bool
+
+
+@dataclass
+class Faces:
+    """All faces of a dataset, as an audit sees them.
+
+    Attributes:
+        n: Faces.
+        coded: Label and flag columns, groups of open vocabulary included.
+        numbers: Number columns, NaN where there is no value, (n,).
+        units: Action unit -> 1 present, 0 absent, -1 unknown, (n,); only units of which something is known.
+        regions: Region -> visibility.
+        states: Label column -> what became of each face, (n,).
+        ids: Identity, duplicate group and picture of each face as codes, -1 where there is none.
+        kept: Condition -> 1 meets it, 0 does not, -1 undecided, (n,).
+        speakers: Column of groups -> layer -> faces it speaks for.
+    """
+
+    n: int = 0
+    coded: dict[str, Coded] = field(default_factory=dict)
+    numbers: dict[str, Floats] = field(default_factory=dict)
+    units: dict[str, States] = field(default_factory=dict)
+    regions: dict[str, Floats] = field(default_factory=dict)
+    states: dict[str, States] = field(default_factory=dict)
+    ids: dict[str, Codes] = field(default_factory=dict)
+    kept: dict[str, States] = field(default_factory=dict)
+    speakers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def read_faces(view: FaceView, want: Wanted, conditions: Iterable[str], quiet: bool = True) -> Faces:
+    """Read all that an audit needs in one pass over the shards.
+
+    Args:
+        view: Of the dataset.
+        want: What to read.
+        conditions: SQL conditions to decide for every face.
+        quiet: Show no progress.
+
+    Raises:
+        UnknownNameError: for a column of a condition that does not exist.
+        UsageError: for a condition that SQL does not understand.
+    """
+    reader = _Reader(view, want, list(conditions))
+    keys = view.dataset.keys(FACES)
+    for key in follow(keys, len(keys), "reading", quiet):
+        reader.add(key)
+    return reader.finish()
+
+
+class _Reader:
+    """Collects columns shard by shard."""
+
+    def __init__(self, view: FaceView, want: Wanted, conditions: list[str]) -> None:
+        from curate.store.images import replaced
+
+        self.view, self.want = view, want
+        names = view.names()
+        self.conditions = {text: (Condition(text, names), Condition(f"({text}) IS NULL", names)) for text in conditions}
+        self.gone = replaced(view.dataset)
+        self.turn = {info.name: i for i, info in enumerate(view.layers)}
+        self.providers = {
+            name: [i for i in view.layers if name in i.columns]
+            for name in (*want.missing, *want.by)
+            if name in REGISTRY
+        }
+        self.statuses = list(dict.fromkeys(i.name for infos in self.providers.values() for i in infos))
+        self.flags = {n: f"{n}_abstained" for n in want.missing if f"{n}_abstained" in view.names()}
+        self.voices = self._voices()
+        self.pieces: dict[tuple[str, str], list[NDArray[Any]]] = {}
+        self.texts: dict[str, list[pa.Array]] = {}
+        self.open: dict[str, dict[str, int]] = {}
+        self.spoke: dict[str, Counter[str]] = {}
+        self.waiting: list[pa.Table] = []
+        self.n = 0
+
+    def _voices(self) -> list[Voice]:
+        want = self.want
+        beside = [scores_beside(REGISTRY[n]) for n in want.missing if n in REGISTRY]
+        here = set(self.view.columns())
+        names = [
+            *want.by, *want.labels, *want.numbers, *want.conditions, *want.missing, faces.IMAGE_ID.name,
+            *(b.name for b in beside if b is not None and b.name in here),
+            *(f"status.{name}" for name in self.statuses),
+        ]  # fmt: skip
+        names += [want.units] * bool(want.units) + [REGIONS] * want.regions
+        names += [labels.IDENTITY_ID.name] * want.identity + [labels.DUPLICATE_GROUP.name] * want.duplicates
+        for kept, unknown in self.conditions.values():
+            names += [*kept.names, *unknown.names]
+        return [self.view.want(n) for n in dict.fromkeys(names)]
+
+    def add(self, key: str) -> None:
+        """Read one shard."""
+        table = self.view.part(key, self.voices)
+        spoken = self._with_speakers(key)
+        if len(self.gone):
+            stay = pc.invert(pc.is_in(table.column(faces.IMAGE_ID.name), self.gone))
+            table, spoken = table.filter(stay), spoken.filter(stay)
+        if not table.num_rows:
+            return
+        self.n += table.num_rows
+        self._take(table)
+        self._states(table, spoken)
+        if self.conditions:
+            names = dict.fromkeys(n for pair in self.conditions.values() for c in pair for n in c.names)
+            self.waiting.append(table.select(list(names)) if names else table.select([faces.IMAGE_ID.name]))
+            if len(self.waiting) >= BATCH:
+                self._decide()
+
+    def _with_speakers(self, key: str) -> pa.Table:
+        """Who says the groups, and the labels that may be flagged as abstained, and those flags."""
+        names = [*(n for n in self.want.by if not of_images(n)), *self.flags, *self.flags.values()]
+        voices = [self.view.want(n) for n in dict.fromkeys(names)]
+        return self.view.part(key, voices or [self.view.want(faces.IMAGE_ID.name)], provenance=True)
+
+    def _take(self, table: pa.Table) -> None:
+        want = self.want
+        for name in dict.fromkeys((*want.by, *want.labels, *want.numbers, *want.conditions)):
+            self._column(name, as_array(table.column(name)))
+        if want.units:
+            self._fields(want.units, as_array(table.column(want.units)), PRESENT[want.units])
+        if want.regions:
+            self._fields(REGIONS, as_array(table.column(REGIONS)), None)
+        for name in (labels.IDENTITY_ID.name, labels.DUPLICATE_GROUP.name, faces.IMAGE_ID.name):
+            if name in table.column_names:
+                self.texts.setdefault(name, []).append(as_array(table.column(name)))
+
+    def _column(self, name: str, values: pa.Array) -> None:
+        if name.startswith(PREFIX):  # its type may change from shard to shard, as lists have none
+            self._put("open", name, self._grow(name, values))
+        elif pa.types.is_boolean(values.type):
+            self._put("flag", name, np.asarray(pc.fill_null(values.cast(pa.int8()), UNKNOWN)))
+        elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
+            self._put("number", name, np.asarray(values.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)))
+        elif _labels(name):
+            place = pc.index_in(values, value_set=pa.array(_labels(name)))
+            self._put("label", name, np.asarray(pc.fill_null(place, UNKNOWN)).astype(np.int16))
+        else:
+            self._put("open", name, self._grow(name, values))
+
+    def _grow(self, name: str, values: pa.Array) -> NDArray[np.int32]:
+        """Codes in an open vocabulary; the first time that a value is seen gives it its number."""
+        known = self.open.setdefault(name, {})
+        texts = values.cast(pa.string()).dictionary_encode()
+        table = np.array([known.setdefault(v, len(known)) for v in texts.dictionary.to_pylist()] or [0], np.int32)
+        codes = np.asarray(pc.fill_null(texts.indices, UNKNOWN))
+        return np.where(codes < 0, np.int32(UNKNOWN), table[np.maximum(codes, 0)])
+
+    def _fields(self, name: str, values: pa.Array, present: float | None) -> None:
+        for part in values.type:
+            numbers = _numbers(field_of(values, part.name))
+            if present is not None:
+                known = np.where(numbers >= present, np.int8(1), np.int8(0))
+                self._put(name, part.name, np.where(np.isnan(numbers), np.int8(UNKNOWN), known))
+            else:
+                self._put(name, part.name, numbers)
+
+    def _put(self, kind: str, name: str, values: NDArray[Any]) -> None:
+        self.pieces.setdefault((kind, name), []).append(values)
+
+    def _states(self, table: pa.Table, spoken: pa.Table) -> None:
+        statuses = {
+            layer: np.asarray(pc.fill_null(pc.index_in(as_array(table.column(f"status.{layer}")), _STATUSES), _NOBODY))
+            for layer in self.statuses
+        }
+        for name in dict.fromkeys((*self.want.missing, *self.want.by)):
+            if name not in self.providers:
+                continue
+            found = np.full(table.num_rows, ABSENT, np.int8)
+            for info in self.providers[name]:
+                for code, state in ((0, ABSTAINED), (1, NOT_APPLICABLE), (2, FAILED)):
+                    found[(statuses[info.name] == code) & (found == ABSENT)] = state
+            values = as_array(table.column(name))
+            beside = scores_beside(REGISTRY[name])
+            if beside is not None and beside.name in table.column_names:
+                found[_mask(table.column(beside.name).is_valid())] = ABSTAINED
+            found[_mask(values.is_valid())] = ANSWERED
+            if name in self.flags:
+                found[self._flagged(name, spoken)] = ABSTAINED
+            self._put("state", name, found)
+        for name in self.want.by:
+            if name + PROVENANCE in spoken.column_names:
+                counts = pc.value_counts(spoken.column(name + PROVENANCE).drop_null()).to_pylist()
+                self.spoke.setdefault(name, Counter()).update({c["values"]: c["counts"] for c in counts})
+
+    def _flagged(self, name: str, spoken: pa.Table) -> NDArray[np.bool_]:
+        """Faces whose label was withheld; a label by a layer that speaks before the flag's own stays."""
+        flag = self.flags[name]
+        raised = _mask(pc.fill_null(spoken.column(flag), False))
+        mine, its = (self._turn(spoken.column(n + PROVENANCE)) for n in (name, flag))
+        return raised & (mine >= its)
+
+    def _turn(self, layers: pa.ChunkedArray) -> NDArray[np.int32]:
+        place = pc.index_in(layers, value_set=pa.array(list(self.turn), pa.string()))
+        return np.asarray(pc.fill_null(place, len(self.turn)))
+
+    def _decide(self) -> None:
+        """Put the conditions to the rows that wait."""
+        table = pa.concat_tables(self.waiting, promote_options="permissive")
+        self.waiting = []
+        for text, (kept, unknown) in self.conditions.items():
+            found = np.zeros(table.num_rows, np.int8)
+            found[np.asarray(unknown.rows(table))] = UNKNOWN
+            found[np.asarray(kept.rows(table))] = 1
+            self._put("kept", text, found)
+
+    def finish(self) -> Faces:
+        """Join the shards."""
+        if self.waiting:
+            self._decide()
+        found = Faces(self.n, speakers={name: dict(c.most_common()) for name, c in self.spoke.items()})
+        for (kind, name), arrays in self.pieces.items():
+            _keep(found, kind, name, np.concatenate(arrays), self.open)
+        self.pieces = {}
+        for name, texts in self.texts.items():
+            codes = pa.chunked_array(texts).combine_chunks().dictionary_encode().indices
+            found.ids[name] = np.asarray(pc.fill_null(codes, UNKNOWN))
+        self.texts = {}
+        return _completed(found, self.want)
+
+
+def _keep(found: Faces, kind: str, name: str, values: NDArray[Any], opened: Mapping[str, Mapping[str, int]]) -> None:
+    """Put a column where it belongs."""
+    if kind == "number":
+        found.numbers[name] = values
+    elif kind == "flag":
+        found.coded[name] = Coded(YES_NO, values.astype(np.int32), True)
+    elif kind == "label":
+        found.coded[name] = Coded(_labels(name), values.astype(np.int32), True)
+    elif kind == "open":
+        found.coded[name] = Coded(tuple(opened[name]), values, False)
+    elif kind == "state":
+        found.states[name] = values
+        _silence(found, name, values)
+    elif kind == "kept":
+        found.kept[name] = values
+    elif kind in ACTION_UNITS:
+        if (values >= 0).any():
+            found.units[name] = values
+    elif kind == REGIONS and np.isfinite(values).any():
+        found.regions[name] = values
+
+
+def _silence(found: Faces, name: str, states: States) -> None:
+    """Withheld labels are no labels, even where an earlier layer's value shows through."""
+    withheld = states == ABSTAINED
+    if name in found.coded and withheld.any():
+        found.coded[name].codes[withheld] = UNKNOWN
+    if name in found.numbers and withheld.any():
+        found.numbers[name][withheld] = np.nan
+
+
+def _completed(found: Faces, want: Wanted) -> Faces:
+    """Columns that no shard gave, as columns without a value."""
+    for name in (*want.by, *want.labels, *want.numbers, *want.conditions):
+        if name in found.coded or name in found.numbers:
+            continue
+        column = REGISTRY.get(name)
+        if column is not None and column.kind is Kind.NUMBER:
+            found.numbers[name] = np.full(found.n, np.nan, np.float32)
+        else:
+            known = YES_NO if column is not None and column.kind is Kind.FLAG else _labels(name)
+            found.coded[name] = Coded(tuple(known), np.full(found.n, UNKNOWN, np.int32), bool(known))
+    return found
+
+
+def _labels(name: str) -> tuple[str, ...]:
+    """Labels of a column's taxonomy; none where it has no taxonomy."""
+    column = REGISTRY.get(name)
+    return taxonomy(column.taxonomy).labels if column is not None and column.taxonomy else ()
+
+
+def _numbers(values: pa.Array) -> Floats:
+    return np.asarray(values.cast(pa.float32()).to_numpy(zero_copy_only=False), np.float32)
+
+
+def _mask(values: pa.Array | pa.ChunkedArray | Sequence[Any]) -> NDArray[np.bool_]:
+    return np.asarray(values, bool)
