@@ -49,6 +49,11 @@ class OnnxModel:
         self.inputs = tuple(i.name for i in self._session.get_inputs())
         self.outputs = tuple(o.name for o in self._session.get_outputs())
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each input; 1 where the network takes any length."""
+        return tuple(tuple(d if isinstance(d, int) else 1 for d in i.shape) for i in self._session.get_inputs())
+
     def __call__(self, *arrays: NDArray[np.floating[Any]]) -> list[Floats]:
         """Run the network: inputs in its order, outputs in the order of `outputs`."""
         return [np.asarray(a) for a in self._session.run(None, dict(zip(self.inputs, arrays, strict=True)))]

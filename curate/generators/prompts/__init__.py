@@ -1,0 +1,1 @@
+"""Grids of prompts: which faces to ask a model for, how to say it, and what each picture then promises."""
