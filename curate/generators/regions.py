@@ -124,7 +124,7 @@ class Regions:
     @cached_property
     def brows(self) -> Soft:
         """Both brows, a little wider than the mesh has them."""
-        return np.minimum(1, 1.6 * both(self.mesh, _brow(), self.side, 0.035 * self.unit))
+        return np.asarray(np.minimum(1, 1.6 * both(self.mesh, _brow(), self.side, 0.035 * self.unit)), np.float32)
 
     @cached_property
     def nostrils(self) -> Soft:
@@ -150,7 +150,7 @@ class Regions:
     def forehead(self) -> Soft:
         """Forehead above the brows, to the mesh's end and as far beyond it as skin goes on."""
         above = self._below(np.asarray(self.mesh[10, :2]), up=True) * self.grown
-        return np.maximum(polygon(self.mesh, FOREHEAD, self.side, 0.05 * self.unit), above)
+        return np.asarray(np.maximum(polygon(self.mesh, FOREHEAD, self.side, 0.05 * self.unit), above), np.float32)
 
     @cached_property
     def features(self) -> Soft:
@@ -200,7 +200,7 @@ class Regions:
         down = down / max(float(np.linalg.norm(down)), 1.0)
         y, x = np.mgrid[0 : self.side, 0 : self.side] + 0.5
         way = (x - point[0]) * down[0] + (y - point[1]) * down[1]
-        return np.clip(0.5 + (-way if up else way) / (0.1 * self.unit), 0, 1).astype(np.float32)
+        return np.asarray(np.clip(0.5 + (-way if up else way) / (0.1 * self.unit), 0, 1), np.float32)
 
 
 def regions(subject: Subject) -> Regions:

@@ -57,7 +57,7 @@ class SkinColour:
         easier = 1 + SHINE * np.maximum(light, 0)
         a = (lab[..., 1] - self.middle[1] - self.slope[0] * clipped) / (self.spread[1] * easier)
         b = (lab[..., 2] - self.middle[2] - self.slope[1] * clipped) / (self.spread[2] * easier)
-        return np.sqrt((light / (self.spread[0] * easier)) ** 2 + a**2 + b**2).astype(np.float32)
+        return np.asarray(np.sqrt((light / (self.spread[0] * easier)) ** 2 + a**2 + b**2), np.float32)
 
     def likeness(self, lab: NDArray[np.float32]) -> Soft:
         """1 for colours of skin, falling to 0 for colours that are none."""
@@ -111,7 +111,7 @@ def in_ellipse(mesh: Array, side: int) -> NDArray[np.float32]:
     centre, form = head_ellipse(mesh)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) + 0.5
     dx, dy = x - centre[0], y - centre[1]
-    return np.sqrt(form[0, 0] * dx * dx + 2 * form[0, 1] * dx * dy + form[1, 1] * dy * dy).astype(np.float32)
+    return np.asarray(np.sqrt(form[0, 0] * dx * dx + 2 * form[0, 1] * dx * dy + form[1, 1] * dy * dy), np.float32)
 
 
 def grown_skin(mesh: Array, lab: NDArray[np.float32], colour: SkinColour, face: Soft) -> Soft:
@@ -124,7 +124,7 @@ def grown_skin(mesh: Array, lab: NDArray[np.float32], colour: SkinColour, face: 
         face: Mask of the mesh.
     """
     side = face.shape[0]
-    scale = np.linalg.norm(mesh[468] - mesh[473])
+    scale = float(np.linalg.norm(mesh[468] - mesh[473]))
     like = colour.likeness(lab) * np.clip(1 + (lab[..., 0] - colour.darkest) / (SHADE * colour.darkest + 1), 0, 1)
     like = soften(like, 0.03 * scale) * np.maximum(
         _neck(mesh, side), np.clip((1.06 - in_ellipse(mesh, side)) * 12, 0, 1)

@@ -34,7 +34,7 @@ def guided(pixels: Pixels, mask: Soft, radius: float, edges: float = EDGES) -> S
         radius: Half side of the windows in px.
         edges: Variance of grey values (0-1) that already counts as an edge.
     """
-    guide = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    guide = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32) / 255
     size = (2 * max(round(radius), 1) + 1,) * 2
     mean, mean_mask = cv2.blur(guide, size), cv2.blur(mask, size)
     spread = cv2.blur(guide * guide, size) - mean * mean
