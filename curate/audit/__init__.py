@@ -4,6 +4,7 @@
 """
 
 from curate.audit.options import AuditOptions
-from curate.audit.results import Audit
+from curate.audit.results import Audit, read_audit
+from curate.audit.run import audit
 
-__all__ = ["Audit", "AuditOptions"]
+__all__ = ["Audit", "AuditOptions", "audit", "read_audit"]

@@ -17,7 +17,7 @@ from curate.audit.options import AuditOptions
 from curate.audit.reading import YES_NO, Faces
 from curate.audit.sections import Association
 from curate.audit.testing import Ranked, adjusted, dependence, expected, kruskal, pointwise, ranked
-from curate.evaluation.intervals import Estimate
+from curate.evaluation.intervals import FEW, Estimate
 
 STRENGTH = {"cramers_v": (0.1, 0.3, 0.5), "epsilon_squared": (0.01, 0.08, 0.26)}
 """Where small, medium and large begin: J. Cohen 1988 for w; D. Rea and R. Parker 1992 for shares of variance of
@@ -38,7 +38,7 @@ def associations(
         units: Column that the action units come from.
         options: Permutations and seed.
     """
-    found = [*_of_labels(faces, cube, labels, units, options), *_of_numbers(faces, cube, numbers)]
+    found = [*_of_labels(faces, cube, labels, units, options), *_of_numbers(faces, cube, numbers, options)]
     p = adjusted([a.test.p for a in found])
     tested = [replace(a, test=replace(a.test, p_adjusted=float(q))) for a, q in zip(found, p, strict=True)]
     return sorted(tested, key=lambda a: (-_size(a), a.by, a.label))
@@ -70,22 +70,32 @@ def _of_labels(
     for number, (name, values, codes) in enumerate(columns):
         table = cube.table(codes, len(values))
         for place, grouping in enumerate(cube.groupings):
-            if not any(akin(name, column) for column in grouping.columns):
+            if not (any(akin(name, column) for column in grouping.columns) or _turned(cube, name, grouping)):
                 seed = [options.seed, number, place]
                 yield _table(grouping, name, values, cube.by(grouping, table), options, seed)
+
+
+def _turned(cube: Cube, name: str, grouping: Grouping) -> bool:
+    """Whether the same two columns are compared the other way round already: both are columns of groups."""
+    singles = [g.by for g in cube.groupings if len(g.columns) == 1]
+    return name in singles and grouping.by in singles and singles.index(name) < singles.index(grouping.by)
 
 
 def _table(
     grouping: Grouping, name: str, values: tuple[str, ...], counts: NDArray[np.int64], options: AuditOptions,
     seed: Sequence[int],
 ) -> Association:  # fmt: skip
-    found = dependence(counts, options.permutations, seed)
+    large, often = counts.sum(1) >= options.min_group, counts.sum(0) >= FEW
+    kept = np.where(large[:, None] & often, counts, 0)
+    found = dependence(kept, options.permutations, seed)
+    out = [*_named(grouping.names, ~large & (counts.sum(1) > 0)), *_named(values, ~often & (counts.sum(0) > 0))]
     pmi, npmi = pointwise(counts)
     return Association(
         by=grouping.by, label=name, kind="labels", n=int(counts.sum()), measure="cramers_v", effect=found.effect,
         strength=strength("cramers_v", found.effect.value), mutual_information=found.mutual_information,
         test=found.test, groups=grouping.names, values=values, counts=tuple(map(tuple, counts.tolist())),
-        pmi=_rows(pmi), npmi=_rows(npmi), sparse=found.sparse, top=_top(grouping.names, values, counts, options),
+        pmi=_rows(pmi), npmi=_rows(npmi), sparse=found.sparse, top=_top(grouping.names, values, kept),
+        left_out=tuple(out),
     )  # fmt: skip
 
 
@@ -93,33 +103,38 @@ def _rows(values: Floats) -> tuple[tuple[float | None, ...], ...]:
     return tuple(tuple(None if math.isnan(v) else v for v in row) for row in values.tolist())
 
 
-def _top(
-    groups: Sequence[str], values: Sequence[str], counts: NDArray[np.int64], options: AuditOptions
-) -> tuple[str, str] | None:
-    """The cell with the largest Pearson residual, among groups that are not small."""
+def _named(names: Sequence[str], chosen: NDArray[np.bool_]) -> list[str]:
+    return [name for name, mine in zip(names, chosen.tolist(), strict=True) if mine]
+
+
+def _top(groups: Sequence[str], values: Sequence[str], counts: NDArray[np.int64]) -> tuple[str, str] | None:
+    """The cell with the largest Pearson residual."""
     base = expected(counts)
     with np.errstate(divide="ignore", invalid="ignore"):
         residual = np.where(base > 0, np.abs(counts - base) / np.sqrt(base), 0.0)
-    residual[counts.sum(1) < options.min_group] = 0.0
     if not residual.size or not residual.max() > 0:
         return None
     row, column = np.unravel_index(int(residual.argmax()), residual.shape)
     return groups[int(row)], values[int(column)]
 
 
-def _of_numbers(faces: Faces, cube: Cube, numbers: Sequence[str]) -> Iterator[Association]:
+def _of_numbers(faces: Faces, cube: Cube, numbers: Sequence[str], options: AuditOptions) -> Iterator[Association]:
     for name in numbers:
         order = ranked(faces.numbers[name])
         moments = cube.moments(faces.numbers[name])
         for grouping in cube.groupings:
             if not any(akin(name, column) for column in grouping.columns):
-                yield _number(grouping, name, order, cube.means(grouping, moments))
+                yield _number(grouping, name, order, cube.means(grouping, moments), options)
 
 
-def _number(grouping: Grouping, name: str, order: Ranked, figures: Sequence[Estimate]) -> Association:
-    test, effect, medians = kruskal(order, grouping.codes, len(grouping))
+def _number(
+    grouping: Grouping, name: str, order: Ranked, figures: Sequence[Estimate], options: AuditOptions
+) -> Association:
+    small = np.array([e.n < options.min_group for e in figures], bool)
+    test, effect, medians = kruskal(order, grouping.codes, len(grouping), small)
+    out = _named(grouping.names, small & np.array([e.n > 0 for e in figures], bool))
     return Association(
         by=grouping.by, label=name, kind="numbers", n=effect.n, measure="epsilon_squared", effect=effect,
         strength=strength("epsilon_squared", effect.value), mutual_information=math.nan, test=test,
-        groups=grouping.names, figures=tuple(figures), medians=tuple(medians.tolist()),
+        groups=grouping.names, figures=tuple(figures), medians=tuple(medians.tolist()), left_out=tuple(out),
     )  # fmt: skip

@@ -47,6 +47,11 @@ _NOT_LABELS = {
     labels.STATUS.name, labels.IDENTITY_REVIEW.name, labels.DUPLICATE_KIND.name, labels.DUPLICATE_KEEP.name,
     labels.REVIEW_REJECTED.name, faces.ORIGIN.name,
 }  # fmt: skip
+_SAID_BY = {
+    labels.RACE4.name: labels.RACE.name, labels.ITA_CLASS.name: labels.ITA.name, labels.AGE.name: labels.AGE_GROUP.name,
+    labels.PROTOTYPE.name: labels.PERCEIVED_EMOTION.name,
+}  # fmt: skip
+"""Column -> one that says the same better; where that is there, the former is only compared if it is asked for."""
 _ABSTAINED = "_abstained"
 
 
@@ -168,6 +173,7 @@ def wanted(view: FaceView, by: list[str], crossings: list[tuple[str, ...]], colu
     present = list(dict.fromkeys(n for n in here if n in REGISTRY))
     spoken = [n for n in present if _is_label(REGISTRY[n])]
     numbers = [n for n in present if n in _NUMBERS]
+    spoken, numbers = ([n for n in names if _finer(n, present)] for names in (spoken, numbers))
     units = next((n for n in ACTION_UNITS if n in present), "")
     if columns is not None:
         spoken, numbers, units = _chosen(view, columns)
@@ -180,6 +186,11 @@ def wanted(view: FaceView, by: list[str], crossings: list[tuple[str, ...]], colu
                                     if n in present)),
         identity=labels.IDENTITY_ID.name in present, duplicates=labels.DUPLICATE_GROUP.name in present,
     )  # fmt: skip
+
+
+def _finer(name: str, present: list[str]) -> bool:
+    """Whether no finer column that says the same is there, such as seven races beside four."""
+    return _SAID_BY.get(name, "") not in present
 
 
 def _is_label(column: Column) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from curate.audit.columns import ANGLES, CONDITIONS, REGIONS
+from curate.audit.columns import ANGLES, CONDITIONS, REGIONS, akin, concept
 from curate.audit.exact import rate, rates
 from curate.audit.groups import Cube, Grouping
 from curate.audit.options import AuditOptions
@@ -76,15 +77,13 @@ def distance(groups: Sequence[GroupFigure], options: AuditOptions, *, higher_is_
 def missing(faces: Faces, cube: Cube, columns: Sequence[str], options: AuditOptions) -> list[Missing]:
     """Faces without a value in each label column, by group; the largest gap first. Complete columns are left out."""
     found = []
-    for name in columns:
-        states = faces.states.get(name)
-        if states is None or not (states != ANSWERED).any():
-            continue
+    for name, *also in _alike(faces, columns):
+        states = faces.states[name]
         table = cube.table(states, 5)
         total = table.sum(0)
         overall, reasons = _share(total.tolist()), _unknown(total.tolist())
         for grouping in cube.groupings:
-            if name in grouping.columns:
+            if any(akin(name, column) for column in grouping.columns):
                 continue
             counts = cube.by(grouping, table)
             shares = rates(counts.sum(1) - counts[:, ANSWERED], counts.sum(1))
@@ -93,8 +92,19 @@ def missing(faces: Faces, cube: Cube, columns: Sequence[str], options: AuditOpti
                 for label, row, e in zip(grouping.names, counts.tolist(), shares, strict=True)
             )
             apart = gap({g.name: g.share for g in groups}, higher_is_better=False, smallest=options.min_group)
-            found.append(Missing(grouping.by, name, overall, reasons, groups, apart))
+            found.append(Missing(grouping.by, name, overall, reasons, groups, apart, tuple(also)))
     return sorted(found, key=lambda m: (-_known(m.gap.size.value), m.by, m.column))
+
+
+def _alike(faces: Faces, columns: Sequence[str]) -> list[list[str]]:
+    """Columns that miss something, put together where they miss the same of the same faces for the same reason."""
+    found: dict[bytes, list[str]] = {}
+    for name in columns:
+        states = faces.states.get(name)
+        if states is not None and (states != ANSWERED).any():
+            mark = hashlib.blake2b(np.ascontiguousarray(states).tobytes(), digest_size=16).digest()
+            found.setdefault(mark + concept(name).encode(), []).append(name)
+    return list(found.values())
 
 
 def _share(states: Sequence[int]) -> Estimate:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.audit.sections import (
     Association,
@@ -45,6 +45,9 @@ from curate.evaluation.results import plain
 from curate.store.names import check_name
 from curate.store.parts import replacing
 from schemas import DatasetError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from curate.audit.page_pictures import Pictures
 
 __all__ = [
     "FOLDER", "FORMAT", "SECTIONS", "VERSION", "Association", "Audit", "Concentration", "Condition", "Corrected",
@@ -166,6 +169,7 @@ class Audit:
         folder: str | Path | None = None,
         forms: Iterable[str] = ("json", "html"),
         before: Mapping[str, Any] | None = None,
+        pictures: Pictures | None = None,
     ) -> list[Path]:
         """Write `NAME.json` and `NAME.html`, each whole or not at all.
 
@@ -173,6 +177,7 @@ class Audit:
             folder: Where to; `audit/` in the dataset if None. It is made if it is absent.
             forms: `json`, `html` or both.
             before: An earlier audit (see `read_audit`) that the page holds this one against.
+            pictures: Faces for the page (see `curate.audit.page_pictures.pictures_for`); none by default.
 
         Returns:
             The files.
@@ -189,16 +194,19 @@ class Audit:
         written = []
         for form in forms:
             file = target / f"{check_name('file', self.name)}.{form}"
-            text = self._page(before) if form == "html" else json.dumps(self.as_dict(), ensure_ascii=False) + "\n"
+            text = self._page(before, pictures) if form == "html" else self._json()
             with replacing(file) as out:
                 out.write(text.encode("utf-8"))
             written.append(file)
         return written
 
-    def _page(self, before: Mapping[str, Any] | None) -> str:
+    def _json(self) -> str:
+        return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False) + "\n"
+
+    def _page(self, before: Mapping[str, Any] | None, pictures: Pictures | None) -> str:
         from curate.audit.page import render
 
-        return render(self, before=before)
+        return render(self, before=before, pictures=pictures)
 
 
 def encode(value: Any) -> Any:

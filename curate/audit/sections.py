@@ -144,7 +144,9 @@ class Association:
         figures: For numbers, the group's mean.
         medians: For numbers, the group's median.
         sparse: Expected counts are too small for chi-squared (Cochran's rule), so p comes from permutations.
-        top: The cell that departs most from independence among those with enough faces: (group, value).
+        top: The cell that departs most from independence among those compared: (group, value).
+        left_out: Groups with fewer than `min_group` faces and values with fewer than 5: shown in the table, but no
+            part of effect, information and test.
     """
 
     by: str
@@ -165,6 +167,7 @@ class Association:
     medians: tuple[float, ...] = ()
     sparse: bool = False
     top: tuple[str, str] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -241,6 +244,7 @@ class Missing:
         unknown: By reason, all faces.
         groups: The same in each group.
         gap: Best (fewest missing) and worst group.
+        also: Columns that are missing for exactly the same faces and reasons, such as others of the same layer.
     """
 
     by: str
@@ -249,6 +253,7 @@ class Missing:
     unknown: Unknown
     groups: tuple[MissingGroup, ...]
     gap: Gap
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -266,6 +271,7 @@ class ErrorFigure:
         overall: Over all faces.
         groups: In each group.
         gap: Best and worst group and their distance.
+        headline: It is the first measure of its column.
     """
 
     by: str
@@ -278,6 +284,7 @@ class ErrorFigure:
     overall: Estimate
     groups: tuple[GroupFigure, ...]
     gap: Gap
+    headline: bool = False
 
 
 @dataclass(frozen=True)

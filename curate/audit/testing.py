@@ -221,7 +221,9 @@ def ranked(values: NDArray[np.floating]) -> Ranked:
     return Ranked(places, order, rising[fresh])
 
 
-def kruskal(numbers: Ranked, codes: NDArray[np.integer], size: int) -> tuple[Test, Estimate, NDArray[np.float64]]:
+def kruskal(
+    numbers: Ranked, codes: NDArray[np.integer], size: int, small: ArrayLike = False
+) -> tuple[Test, Estimate, NDArray[np.float64]]:
     """Kruskal-Wallis test of numbers between groups, corrected for ties, with its effect size and the medians.
 
     The effect is epsilon squared, H (n + 1) / (n^2 - 1) (M. Tomczak and E. Tomczak, 2014): 0 where the groups' ranks
@@ -231,6 +233,7 @@ def kruskal(numbers: Ranked, codes: NDArray[np.integer], size: int) -> tuple[Tes
         numbers: From `ranked`.
         codes: Group of each, -1 for none, (n,).
         size: Number of groups.
+        small: Groups that have a median, but are left out of the test, (size,).
 
     Returns:
         Test, effect, medians (size,) with NaN for groups without numbers.
@@ -239,6 +242,10 @@ def kruskal(numbers: Ranked, codes: NDArray[np.integer], size: int) -> tuple[Tes
     places, index = numbers.places[rows], codes[rows]
     n = len(places)
     medians = _medians(numbers, places, index, size)
+    left = np.broadcast_to(np.asarray(small, bool), size)
+    if left.any():
+        kept = ~left[index]
+        places, index, n = places[kept], index[kept], int(kept.sum())
     sizes = np.bincount(index, minlength=size)
     full = sizes > 0
     if n < 2 or full.sum() < 2:
