@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from annotators.base import Config
 from annotators.crops import Pixels
 from curate.generators.promise import Promise
+from curate.generators.provenance import DigitalSource
 from schemas import Column, SchemaError
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class Generator(ABC):
             are drawn for each picture.
         shown: Settings of the pictures on its sheet in the docs.
         embedded: It works with its default settings and nothing but what is installed with the product.
+        digital_source: What its pictures say of themselves in the IPTC's words; by default a composite with
+            synthetic parts where it changes a face, and a trained model's work where it makes one.
     """
 
     name: ClassVar[str]
@@ -118,6 +121,7 @@ class Generator(ABC):
     config_type: ClassVar[type[Config]] = Config
     shown: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     embedded: ClassVar[bool] = True
+    digital_source: ClassVar[DigitalSource | None] = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -129,6 +133,12 @@ class Generator(ABC):
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()
+
+    @classmethod
+    def source_type(cls) -> DigitalSource:
+        """What its pictures are, by `digital_source` or the default."""
+        usual = DigitalSource.COMPOSITE_SYNTHETIC if cls.takes_subject else DigitalSource.TRAINED
+        return cls.digital_source or usual
 
     @classmethod  # noqa: B027 - most need nothing
     def preflight(cls, config: Config) -> None:
@@ -188,4 +198,4 @@ class Generator(ABC):
         return {} if all(have.get(name) == label for name, label in wanted.items()) else None
 
 
-__all__ = ["CannotGenerate", "Config", "Generator", "Made", "Mask", "Parameters", "Request"]
+__all__ = ["CannotGenerate", "Config", "DigitalSource", "Generator", "Made", "Mask", "Parameters", "Request"]
