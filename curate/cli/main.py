@@ -11,9 +11,12 @@ import typer
 
 from curate import __version__
 from curate.cli import (
+    audit_commands,
+    balance_commands,
     calibrate_commands,
     card_commands,
     evaluate_commands,
+    generate_commands,
     identity_commands,
     inspect_commands,
     model_commands,
@@ -42,10 +45,13 @@ for module in (
     view_commands,
     calibrate_commands,
     evaluate_commands,
+    audit_commands,
     stability_commands,
     trust_commands,
     identity_commands,
     card_commands,
+    balance_commands,
+    generate_commands,
 ):
     module.register(app)
 app.add_typer(model_commands.app, name="models")
