@@ -98,12 +98,15 @@ def resolve(view: FaceView, name: str) -> str:
             return _groupable(names[candidate.lower()])
     if name.startswith(PREFIX):
         return view.want(name).name
-    if PERCEIVED + name in REGISTRY:
-        return view.want(PERCEIVED + name).name
+    for candidate in (name, PERCEIVED + name):
+        if candidate in REGISTRY:
+            return view.want(candidate).name
     try:
         return view.want(PREFIX + name).name
-    except UnknownNameError:
-        return view.want(name).name
+    except UnknownNameError as error:
+        short = {n.removeprefix(PERCEIVED) for n in names.values() if n.startswith(PERCEIVED)}
+        known = [n for n in names.values() if "." not in n or n.startswith(PREFIX)]
+        raise UnknownNameError("column", name, {*known, *short, *getattr(error, "known", ())}) from None
 
 
 def _groupable(name: str) -> str:

@@ -109,7 +109,7 @@ def _corrected(audit: Audit) -> Iterator[Finding]:
             if math.isnan(share.low) or share.low <= inside <= share.high:
                 continue
             moved = abs(share.value - inside)
-            text = f"{group.name} ({found.by}): {percent(inside)} by the labels, {percent(share.value)} once the labels' " \
+            text = f"{group.name} ({found.by}): {percent(inside)} by the labels, {percent(share.value)} once their " \
                    f"own confusion is taken out."  # fmt: skip
             yield Finding("corrected", found.by, group.name, text, moved, reach(share), severity(2 * moved), share.n)
 
