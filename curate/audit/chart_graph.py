@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 560, 460
+WIDTH, HEIGHT = 640, 450
 RING_X, RING_Y = 205.0, 165.0
 SMALLEST, LARGEST = 13.0, 23.0
 
@@ -82,7 +82,7 @@ def _dot(dot: Dot, place: tuple[float, float], most: float, tied: bool) -> str:
     length = math.hypot(out_x, out_y) or 1.0
     text_x, text_y = x + out_x / length * (radius + 9), y + out_y / length * (radius + 12) + 4
     anchor = "middle" if abs(out_x) < 30 else "start" if out_x > 0 else "end"
-    words = dot.title if len(dot.title) <= 18 else f"{dot.title[:17]}…"
+    words = dot.title if len(dot.title) <= 22 else f"{dot.title[:21]}…"
     return (
         f'<g class="node{"" if tied else " lone"}"><title>{escape(f"{dot.name} {dot.title}: {rate}")}</title>'
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'

@@ -16,7 +16,7 @@ ROW = 25
 LETTER = 6.7
 """Width of a letter of a label, about."""
 LONGEST = 20
-LONG = 46
+LONG = 38
 """Letters of a label of a chart that leaves room for long ones."""
 RIGHT = 76
 AXIS = 24
@@ -260,8 +260,8 @@ def changes(rows: Sequence[Change], name: str) -> Markup:
             parts.append(f'<circle class="was" cx="{a:.1f}" cy="{y}" r="4.4"/>')
             parts.append(f'<circle class="is" cx="{b:.1f}" cy="{y}" r="4.6"/>')
         points = 100 * (row.after.value - row.before.value)
-        text = f"{points:+.1f}" if math.isfinite(points) else "n/a"
-        parts.append(f'<text class="num" x="{WIDTH - RIGHT + 8}" y="{y + 4}">{text} points</text></g>')
+        text = f"{points:+.1f}" if math.isfinite(points) else "new"
+        parts.append(f'<text class="num" x="{WIDTH - RIGHT + 8}" y="{y + 4}">{text}</text></g>')
     return Markup("".join(parts) + "</svg>")
 
 
@@ -286,8 +286,8 @@ def effects(rows: Sequence[Effect], name: str) -> Markup:
     step = nice_step(top / 4)
     top = math.ceil(top / step - 1e-9) * step
     longest = min(max((len(r.label) for r in rows), default=1), LONG)
-    left = 14 + (LETTER - 0.5) * longest
-    width = left + 250
+    left = 14 + 6.9 * longest
+    width = left + 235
     x = _scale(0, top, left, width - 44)
     parts = [_open(name, width, ROW * len(rows) + AXIS, broad=True)]
     for i in range(round(top / step) + 1):

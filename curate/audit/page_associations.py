@@ -12,6 +12,7 @@ from curate.audit.page_views import (
     MOST_GROUPS,
     Figure,
     Table,
+    brief,
     dots,
     measure,
     p_words,
@@ -77,7 +78,7 @@ def _one_each(found: Iterable[Association]) -> list[Association]:
 
 def _sizes(found: Sequence[Association], title: str, note: str) -> Figure | None:
     rows = [
-        Effect(f"{words(a.label)} by {words(a.by)}", a.effect, f"{words(a.label)} by {words(a.by)}: {a.strength}, "
+        Effect(f"{brief(a.label)} by {brief(a.by)}", a.effect, f"{words(a.label)} by {words(a.by)}: {a.strength}, "
                f"{_effect(a)}, {p_words(a.test)}, n = {a.n:,}", significant(a.test.p_adjusted))
         for a in sorted(found, key=lambda a: -a.effect.value)[:MOST_EFFECTS]
     ]  # fmt: skip

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from curate.audit import charts
-from curate.audit.page_views import Figure, Table, dots, gap_words, measure, of_unit, sentence, some_of, words
+from curate.audit.page_views import (
+    MOST_LINES,
+    Figure,
+    Table,
+    dots,
+    gap_words,
+    measure,
+    of_unit,
+    sentence,
+    some_of,
+    words,
+)
 from curate.audit.results import Audit
 from curate.audit.sections import Condition, ErrorFigure, GroupFigure, Missing, OutcomeRates
 from curate.audit.structure import FilterImpact
@@ -18,8 +29,10 @@ from curate.evaluation.measures import Measure
 MOST_CHARTS = 9
 A_COLUMN = 2
 """Charts of one column, at most."""
-DRAWN = ("mae", "kappa", "quadratic_kappa")
-"""Figures of errors that are drawn beside shares; others stand in the table."""
+A_GROUPING = 4
+"""Charts by one grouping, at most."""
+PREFERRED = ("accuracy", "mae", "found", "f1", "macro_f1", "auc", "nme", "precision", "within_one")
+"""Figures of errors, the most telling first: one of each column is drawn, the others stand in the table."""
 SHARE_UNIT = "share"
 
 T = TypeVar("T", Condition, Missing, ErrorFigure)
@@ -37,12 +50,14 @@ def conditions(audit: Audit) -> Gaps:
     """Quality, pose, occlusion and detection by group, the largest gap first."""
     shown = _varied([c for c in audit.conditions if c.gap.worst is not None])
     pictures = tuple(_condition(c) for c in shown)
+    listed = audit.conditions[:MOST_LINES]
     rows = tuple(
         (c.title, words(c.by), of_unit(_of(c), c.overall), gap_words(c.gap, _of(c)),
          f"{c.spread:.2f}" if math.isfinite(c.spread) else "-")
-        for c in audit.conditions
+        for c in listed
     )  # fmt: skip
-    return Gaps(pictures, Table(("what", "by", "all faces", "gap", "in standard deviations"), rows, frozenset({2, 4})))
+    head = ("what", "by", "all faces", "gap", "in standard deviations")
+    return Gaps(pictures, Table(head, rows, frozenset({2, 4}), total=len(audit.conditions)))
 
 
 def _of(found: Condition) -> Measure:
@@ -57,13 +72,15 @@ def _condition(found: Condition) -> Figure:
 
 
 def _varied(found: Sequence[T]) -> list[T]:
-    """The first few by single columns and few groups, at most two of one column."""
+    """The first few, single columns before crossed ones, not all of one column nor all by one grouping."""
     kept: list[T] = []
-    counted: Counter[str] = Counter()
+    columns: Counter[str] = Counter()
+    groupings: Counter[str] = Counter()
     for one in sorted(found, key=lambda f: "*" in f.by):
-        if counted[one.column] < A_COLUMN and len(kept) < MOST_CHARTS:
+        if columns[one.column] < A_COLUMN and groupings[one.by] < A_GROUPING and len(kept) < MOST_CHARTS:
             kept.append(one)
-            counted[one.column] += 1
+            columns[one.column] += 1
+            groupings[one.by] += 1
     return kept
 
 
@@ -77,18 +94,28 @@ def missing(audit: Audit) -> Gaps:
         picture = dots(groups, found.gap, share, found.overall, name)
         note = gap_words(found.gap, share) + some_of(groups)
         pictures.append(Figure(words(found.column), picture, note, words(found.by)))
+    lacking = [m for m in audit.missing if m.overall.value > 0]
     rows = tuple(
         (words(m.column), words(m.by), charts.percent(m.overall), _reasons(m), gap_words(m.gap, share))
-        for m in audit.missing
-        if m.overall.value > 0
+        for m in lacking[:MOST_LINES]
     )
     head = ("label", "by", "missing", "abstained, not applicable, failed, not computed", "gap")
-    return Gaps(tuple(pictures), Table(head, rows, frozenset({2})))
+    return Gaps(tuple(pictures), Table(head, rows, frozenset({2}), total=len(lacking)))
 
 
 def _reasons(found: Missing) -> str:
     unknown = found.unknown
     return f"{unknown.abstained:,}, {unknown.not_applicable:,}, {unknown.failed:,}, {unknown.absent:,}"
+
+
+def _telling(found: Sequence[ErrorFigure]) -> list[ErrorFigure]:
+    """Of each column the figure that says most."""
+    best: dict[str, str] = {}
+    for key in PREFERRED:
+        for one in found:
+            if one.measure == key:
+                best.setdefault(one.column, key)
+    return [f for f in found if best.get(f.column) == f.measure]
 
 
 @dataclass(frozen=True)
@@ -105,12 +132,12 @@ def errors(audit: Audit) -> ErrorsView | None:
     found = audit.errors
     if found is None:
         return None
-    shown = _varied([f for f in found.figures if f.gap.worst is not None and (f.share or f.measure in DRAWN)])
+    shown = _varied([f for f in _telling(found.figures) if f.gap.worst is not None])
     rows = tuple(
         (words(f.column), f.title, words(f.by), of_unit(_right(f), f.overall), gap_words(f.gap, _right(f)))
-        for f in found.figures
+        for f in found.figures[:MOST_LINES]
     )
-    table = Table(("label", "figure", "by", "all faces", "gap"), rows, frozenset({3}))
+    table = Table(("label", "figure", "by", "all faces", "gap"), rows, frozenset({3}), total=len(found.figures))
     return ErrorsView(tuple(_error(f) for f in shown), table, tuple(_outcome(o) for o in found.outcomes))
 
 

@@ -15,7 +15,7 @@ from curate.audit.sections import GroupFigure, GroupShare, Representation
 from curate.audit.structure import Concentration, Corrected, GroupedShares
 from curate.report.charts import Bar, bars
 
-MOST_SHORT = 12
+MOST_SHORT = 8
 """Groups of a crossing that are listed as too few."""
 MOST_EMPTY = 60
 MOST_SMALL = 24
@@ -105,7 +105,7 @@ def _crossing(found: Representation) -> CrossingView:
         cells = {(words(g.labels[0]), words(g.labels[1])): _cell(g) for g in found.groups}
         picture = charts.crossing([*map(words, down)], [*map(words, across)], cells, f"Faces by {words(found.by)}")
         figure = Figure(words(found.by), picture, f"{found.n:,} faces. Target: {found.target}.")
-    short = sorted((g for g in found.groups if g.short > 0), key=lambda g: (-g.short, g.name))[:MOST_SHORT]
+    short = sorted((g for g in found.groups if g.short > 0 and g.n), key=lambda g: (-g.short, g.name))[:MOST_SHORT]
     table = Table(
         ("group", "faces", "share", "target", "of the target", "to add"),
         tuple(
@@ -193,9 +193,11 @@ def ties(audit: Audit) -> Ties:
     if (copies := audit.duplicates) is not None:
         sentences.append(
             f"Of {copies.faces:,} faces {charts.percent(copies.surplus)} are copies of another one, in "
-            f"{copies.groups:,} groups" + (f"; the largest has {max(copies.largest):,}." if copies.largest else ".")
+            f"{copies.groups:,} groups; the largest has {max(copies.largest, default=0):,} faces."
+            if copies.groups
+            else f"Among {copies.faces:,} faces none is a copy of another one."
         )
-        pictures += [_surplus(found) for found in copies.by]
+        pictures += [_surplus(found) for found in copies.by if copies.groups and "*" not in found.by]
     table = None
     if (people := audit.identities) is not None:
         over = people.overall
@@ -217,14 +219,15 @@ def _surplus(found: GroupedShares) -> Figure:
 
 
 def _people(by: Mapping[str, tuple[Concentration, ...]]) -> Table:
+    single = {column: groups for column, groups in by.items() if "*" not in column}
     head = ("by", "group", "faces", "people", "faces a person", "largest", "effective people", "Gini")
     rows = tuple(
         (words(column), words(c.name), f"{c.faces:,}", f"{c.people:,}", _plain(c.mean, 2), f"{c.largest:,}",
          _plain(c.effective, 0), _plain(c.gini, 2))
-        for column, groups in by.items()
+        for column, groups in single.items()
         for c in groups
     )  # fmt: skip
-    flags = [c.small for groups in by.values() for c in groups]
+    flags = [c.small for groups in single.values() for c in groups]
     small = frozenset(i for i, flag in enumerate(flags) if flag)
     return Table(head, rows, frozenset({2, 3, 4, 5, 6, 7}), small)
 

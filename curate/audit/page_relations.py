@@ -75,9 +75,13 @@ def _unit_cells(
     cells: dict[tuple[str, str], Signed] = {}
     for pair in pairs:
         if pair.a in units and pair.b in units and math.isfinite(pair.phi):
-            cell = Signed(pair.phi, f"{100 * pair.phi:.0f}", _pair_words(pair, titles), not _sure(pair))
+            cell = Signed(pair.phi, _hundredths(pair.phi), _pair_words(pair, titles), not _sure(pair))
             cells[pair.a, pair.b] = cells[pair.b, pair.a] = cell
     return cells
+
+
+def _hundredths(phi: float) -> str:
+    return f"{round(100 * phi)}"
 
 
 def _sure(pair: Pair) -> bool:
@@ -90,7 +94,7 @@ def _with_emotion(found: Relations, titles: Mapping[str, str]) -> Figure | None:
     emotions = sorted({p.b for p in found.with_emotion})
     units = [n.name for n in found.nodes if any(p.a == n.name for p in found.with_emotion)]
     cells = {
-        (words(p.b), p.a): Signed(p.phi, f"{100 * p.phi:.0f}", _pair_words(p, titles), not _sure(p))
+        (words(p.b), p.a): Signed(p.phi, _hundredths(p.phi), _pair_words(p, titles), not _sure(p))
         for p in found.with_emotion
         if math.isfinite(p.phi)
     }

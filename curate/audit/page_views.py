@@ -22,6 +22,8 @@ from schemas import taxonomy
 CROSSED = " \N{MULTIPLICATION SIGN} "
 SIGNIFICANT = 0.05
 HEADLINES = 6
+MOST_LINES = 60
+"""Rows of a long table, at most; all stand in the JSON."""
 MOST_GROUPS = 14
 """Groups of a chart, at most."""
 A_SECTION = 2
@@ -51,12 +53,25 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts; `numbers` are the columns aligned to the right, `small` the rows of small groups."""
+    """A table of texts.
+
+    Attributes:
+        head: Names of the columns.
+        rows: The cells of each row.
+        numbers: Columns that are aligned to the right.
+        small: Rows of small groups.
+        total: Rows there would be; more than `rows` where only the first are given.
+    """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: frozenset[int] = frozenset()
     small: frozenset[int] = frozenset()
+    total: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.total:
+            object.__setattr__(self, "total", len(self.rows))
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,11 @@ class Headline:
 def words(name: str) -> str:
     """A column, grouping or label as people write it: `perceived_race*perceived_gender` -> with spaces and a cross."""
     return name.replace("*", CROSSED).replace("_", " ").replace("extra.", "")
+
+
+def brief(name: str) -> str:
+    """The same without the word `perceived`, for charts that stand under a heading which says so."""
+    return words(name).replace("perceived ", "")
 
 
 def headline(audit: Audit) -> tuple[Headline, ...]:
@@ -155,8 +175,10 @@ def gap_words(gap: Gap, of: Measure) -> str:
     """Which groups lie how far apart, in words."""
     if gap.best is None or gap.worst is None or not _finite(gap.size.value):
         return "Too few groups of a size that can be compared."
-    low, high = ("lowest", "highest") if not of.better else ("best", "worst")
-    text = f"{low.capitalize()} {words(gap.best)}, {high} {words(gap.worst)}: {size_of_gap(of, gap.size)} apart."
+    if of.better:
+        text = f"Best {words(gap.best)}, worst {words(gap.worst)}: {size_of_gap(of, gap.size)} apart."
+    else:
+        text = f"Farthest apart {words(gap.best)} and {words(gap.worst)}: {size_of_gap(of, gap.size)}."
     return text + (" The interval reaches 0." if _finite(gap.size.low) and gap.size.low <= 0 else "")
 
 
