@@ -131,8 +131,8 @@ def _numbers(rng: np.random.Generator, group: NDArray[np.int64], low: float, hig
     return low + (high - low) * rng.beta(4 + 0.1 * group, 3)
 
 
-def measured(command: Sequence[str]) -> tuple[float, float]:
-    """Seconds and peak resident memory in MiB of a command.
+def measured(command: Sequence[str]) -> tuple[float, float, float]:
+    """Seconds on the clock, seconds of processor and peak resident memory in MiB of a command.
 
     Raises:
         RuntimeError: if it fails.
@@ -142,17 +142,20 @@ def measured(command: Sequence[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(process, 0)
     if status:
         raise RuntimeError(f"{' '.join(command)} failed with status {status}")
-    return time.monotonic() - begun, usage.ru_maxrss / 1024
+    return time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def run(folder: Path, faces_wanted: int) -> Iterator[str]:
     """Build the dataset where it is absent, audit it, and tell."""
     if not folder.exists() or not any(folder.iterdir()):
         build(folder, faces_wanted)
+    load = os.getloadavg()[0]
     rows = Dataset.open(folder).counts().faces
-    seconds, memory = measured([sys.executable, "-m", "curate", "audit", str(folder), "--no-pictures", "-q"])
-    yield "| faces | layers | cores | seconds | peak memory |\n|---|---|---|---|---|"
-    yield f"| {rows:,} | {len(LAYERS)} | {os.cpu_count()} | {seconds:.1f} | {memory:,.0f} MiB |"
+    seconds, processor, memory = measured([sys.executable, "-m", "curate", "audit", str(folder), "--no-pictures", "-q"])
+    yield "| faces | layers | cores | seconds | of processor | load before | peak memory |"
+    yield "|---|---|---|---|---|---|---|"
+    cells = (f"{rows:,}", len(LAYERS), os.cpu_count(), f"{seconds:.1f}", f"{processor:.1f}", f"{load:.1f}")
+    yield f"| {' | '.join(map(str, cells))} | {memory:,.0f} MiB |"
 
 
 def main() -> None:

@@ -218,6 +218,7 @@ def _people(audit: Audit) -> Iterator[Finding]:
     lost = 1 - whole.effective / whole.faces
     if lost < MEDIUM:
         return
+    level = severity(whole.top_share) if whole.top_people < whole.people else "low"
     text = f"{whole.faces:,} faces show {whole.people:,} people and are worth {whole.effective:,.0f} independent " \
            f"ones; {whole.top_people:,} of them hold {percent(whole.top_share)} of the faces."  # fmt: skip
-    yield Finding("identities", "", "people", text, lost, "", severity(lost / 2), whole.faces)
+    yield Finding("identities", "", "people", text, lost, "", level, whole.faces)

@@ -64,17 +64,19 @@ class Faces:
 
     Attributes:
         n: Faces.
+        pictures: Pictures with a face.
         coded: Label and flag columns, groups of open vocabulary included.
         numbers: Number columns, NaN where there is no value, (n,).
         units: Action unit -> 1 present, 0 absent, -1 unknown, (n,); only units of which something is known.
         regions: Region -> visibility.
         states: Label column -> what became of each face, (n,).
-        ids: Identity, duplicate group and picture of each face as codes, -1 where there is none.
+        ids: Identity and duplicate group of each face as codes, -1 where there is none.
         kept: Condition -> 1 meets it, 0 does not, -1 undecided, (n,).
         speakers: Column of groups -> layer -> faces it speaks for.
     """
 
     n: int = 0
+    pictures: int = 0
     coded: dict[str, Coded] = field(default_factory=dict)
     numbers: dict[str, Floats] = field(default_factory=dict)
     units: dict[str, States] = field(default_factory=dict)
@@ -129,7 +131,7 @@ class _Reader:
         self.open: dict[str, dict[str, int]] = {}
         self.spoke: dict[str, Counter[str]] = {}
         self.waiting: list[pa.Table] = []
-        self.n = 0
+        self.n = self.pictures = 0
 
     def _voices(self) -> list[Voice]:
         want = self.want
@@ -178,7 +180,8 @@ class _Reader:
             self._fields(want.units, as_array(table.column(want.units)), PRESENT[want.units])
         if want.regions:
             self._fields(REGIONS, as_array(table.column(REGIONS)), None)
-        for name in (labels.IDENTITY_ID.name, labels.DUPLICATE_GROUP.name, faces.IMAGE_ID.name):
+        self.pictures += pc.count_distinct(table.column(faces.IMAGE_ID.name)).as_py()  # no picture is in two shards
+        for name in (labels.IDENTITY_ID.name, labels.DUPLICATE_GROUP.name):
             if name in table.column_names:
                 self.texts.setdefault(name, []).append(as_array(table.column(name)))
 
@@ -265,7 +268,7 @@ class _Reader:
         """Join the shards."""
         if self.waiting:
             self._decide()
-        found = Faces(self.n, speakers={name: dict(c.most_common()) for name, c in self.spoke.items()})
+        found = Faces(self.n, self.pictures, speakers={name: dict(c.most_common()) for name, c in self.spoke.items()})
         for (kind, name), arrays in self.pieces.items():
             _keep(found, kind, name, np.concatenate(arrays), self.open)
         self.pieces = {}

@@ -99,8 +99,8 @@ class Audit:
     Attributes:
         name: Of the files.
         created: Time of the audit, UTC, ISO 8601.
-        dataset: `name`, `revision`, `detector`, `pictures`, `faces`, `licence`, `consent`, `layers` (name, kind,
-            annotator, version, weights).
+        dataset: `name`, `revision`, `detector`, `pictures` (those with a face), `faces`, `licence`, `consent`,
+            `layers` (name, kind, annotator, version, weights).
         by: Groupings, the single columns first.
         sources: Column of `by` -> layers that speak for it and for how many faces; `list` for `extra.` columns.
         findings: The worst first.

@@ -23,6 +23,7 @@ from curate.audit.reading import Faces, read_faces
 from curate.audit.relations import relations
 from curate.audit.representation import represent
 from curate.audit.results import Audit
+from curate.audit.small import small_cells
 from curate.audit.targets import read_targets, wish
 from curate.evaluation.progress import steps
 from curate.store import Dataset
@@ -76,11 +77,12 @@ def audit(dataset: Dataset | str | Path, options: AuditOptions | None = None) ->
         emotion = next((n for n in EMOTIONS if n in faces.coded), "")
         related = relations(faces, cube, want.units, emotion, options)
         announce("confusion of the labels")
-        truer = tuple(corrections(evaluation, faces, cube.groupings, options))
+        truer = tuple(corrections(evaluation, cube.groupings, options))
+        small = tuple(small_cells(associated, evaluation, options))
     made = Audit(
         name=options.name, created=now(), dataset=_about(ds, view, faces), by=tuple(g.by for g in cube.groupings),
         sources=faces.speakers, findings=(), representation=represented, associations=associated, **found,
-        errors=errors(evaluation, options), corrected=truer, small_cells=(), filters=filtered, duplicates=copies,
+        errors=errors(evaluation, options), corrected=truer, small_cells=small, filters=filtered, duplicates=copies,
         identities=people, relations=related, absent={}, notices=NOTICES, options=_told(options), path=ds.path,
     )  # fmt: skip
     made = replace(made, absent=_absent(made, want))
@@ -106,7 +108,7 @@ def _about(ds: Dataset, view: FaceView, faces: Faces) -> dict[str, Any]:
         "name": ds.info.name or ds.path.name,
         "revision": ds.info.revision,
         "detector": dict(ds.info.detector),
-        "pictures": sum(ds.counts().images.values()),
+        "pictures": faces.pictures,
         "faces": faces.n,
         "licence": ds.info.licence,
         "consent": ds.info.consent,

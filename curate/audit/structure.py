@@ -73,7 +73,7 @@ class SmallCells:
     Attributes:
         by: Grouping.
         figure: What is estimated, such as `share with perceived_emotion = happiness`.
-        groups: All groups, the smallest first.
+        groups: All groups that have faces, the smallest first.
         detectable: Group -> smallest distance from the other faces that its n would have shown with a power of 80 %.
         method: How the figures were shrunk.
     """
