@@ -30,7 +30,7 @@ from annotators.crops import Pixels
 from annotators.registry import detector
 from annotators.weights import ModelStore
 from benchmarks.action_unit_data import bucket
-from benchmarks.face_warps import MOVEMENTS, pair
+from benchmarks.face_warps import DRAWN, pair
 from benchmarks.labelling import arguments, decode, face_table, fairface, largest, made
 from benchmarks.statistics import auc, proportion, table
 from schemas.columns import labels
@@ -102,7 +102,7 @@ def scores(data: Path, models: ModelStore, per_group: int, look: Path | None = N
     """One row per pair: unit, level, race, and the score of the unit with and without the movement."""
     read = Reader(models, "mesh", "blendshapes", "action_units")
     for number, (race, picture, mesh) in enumerate(sources(data, models, per_group)):
-        for unit in MOVEMENTS:
+        for unit in DRAWN:
             for level in LEVELS:
                 drawn = pair(picture, mesh, unit, level)
                 if look is not None and number < 10 and level == LEVEL_BY_GROUP:

@@ -10,7 +10,8 @@ import pytest
 from annotators.canonical_face import canonical_face, fit_pose
 from annotators.weights import ModelStore
 from benchmarks.au_pairs import Reader, area
-from benchmarks.face_warps import EYE, MOVEMENTS, UPPER_LIP, field, pair
+from benchmarks.face_warps import DRAWN, pair
+from curate.generators.au_movements import field, group
 from schemas.columns import labels
 from tests.real_meshes import read
 
@@ -18,7 +19,7 @@ HEAD = canonical_face().points
 MIRROR = canonical_face().mirror
 
 
-@pytest.mark.parametrize("name", MOVEMENTS)
+@pytest.mark.parametrize("name", DRAWN)
 def test_both_halves_move_alike(name: str) -> None:
     move = field(name, HEAD)
     assert move.shape == HEAD.shape
@@ -36,7 +37,7 @@ def test_units_move_their_points_their_way(name: str, points: tuple[int, ...], a
 
 
 @pytest.mark.parametrize(("name", "still"), [
-    ("AU1", EYE), ("AU2", EYE), ("AU4", EYE), ("AU26", UPPER_LIP), ("AU12", (1, 4, 33, 133)), ("AU43", (145, 153)),
+    ("AU1", group("eye")), ("AU2", group("eye")), ("AU4", group("eye")), ("AU26", group("upper_lip")), ("AU12", (1, 4, 33, 133)), ("AU43", (145, 153)),
 ])  # fmt: skip
 def test_other_parts_stay(name: str, still: tuple[int, ...]) -> None:
     assert np.abs(field(name, HEAD)[list(still)]).max() < 1e-6
