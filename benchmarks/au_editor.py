@@ -107,8 +107,8 @@ def compared(look: Reader, race: str, subject: Subject, text: str, folder: Path 
 
 def scores(row: Values, unit: str) -> tuple[float, float] | None:
     """`au_score` before and after, None where the unit is not given."""
-    pair = [(row[when][labels.AU_SCORE.name] or {}).get(unit) for when in ("before", "after")]
-    return None if None in pair else (pair[0], pair[1])
+    before, after = ((row[when][labels.AU_SCORE.name] or {}).get(unit) for when in ("before", "after"))
+    return None if before is None or after is None else (before, after)
 
 
 def rises(rows: Sequence[Values], unit: str) -> list[bool]:

@@ -37,7 +37,8 @@ def test_units_move_their_points_their_way(name: str, points: tuple[int, ...], a
 
 
 @pytest.mark.parametrize(("name", "still"), [
-    ("AU1", group("eye")), ("AU2", group("eye")), ("AU4", group("eye")), ("AU26", group("upper_lip")), ("AU12", (1, 4, 33, 133)), ("AU43", (145, 153)),
+    ("AU1", group("eye")), ("AU2", group("eye")), ("AU4", group("eye")), ("AU26", group("upper_lip")),
+    ("AU12", (1, 4, 33, 133)), ("AU43", (145, 153)),
 ])  # fmt: skip
 def test_other_parts_stay(name: str, still: tuple[int, ...]) -> None:
     assert np.abs(field(name, HEAD)[list(still)]).max() < 1e-6

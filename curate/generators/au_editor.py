@@ -26,6 +26,8 @@ MOST_YAW = 40.0
 MOST_FRAMES = 240
 PROMISED = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU12", "AU15", "AU25", "AU26", "AU43")
 """Units whose measurement follows the drawing; see benchmarks/au_editor.py."""
+CLEAR = 1.2
+"""Strength of an emotion that another face should be taken to show."""
 LEAST = 1.0
 """Change of intensity from which a change of the score is promised."""
 KEPT = (labels.RACE, labels.RACE4, labels.GENDER, labels.AGE, labels.AGE_GROUP, labels.MONK)
@@ -51,7 +53,7 @@ class AuEditorConfig(Config):
 
 
 class AuEditor(Generator):
-    """Moves the mesh by the units' fields, slides lids over eyeballs, paints the mouth's inside and the skin's folds."""
+    """Moves the mesh by the units' fields, slides lids over eyeballs, paints the mouth's inside and folds of skin."""
 
     name = "au_editor"
     version = "1"
@@ -113,7 +115,8 @@ class AuEditor(Generator):
             return {"au": au_settings.NEUTRAL}
         if goal not in presets():
             return None
-        return {"au": goal if now == au_settings.NEUTRAL else f"{au_settings.NEUTRAL},{goal}"}
+        clear = f"{goal}={CLEAR}"
+        return {"au": clear if now == au_settings.NEUTRAL else f"{au_settings.NEUTRAL},{clear}"}
 
 
 def phases(frames: int, timing: str) -> tuple[tuple[str, float], ...]:
@@ -143,7 +146,7 @@ def _phase(place: float, ends: Array) -> tuple[str, float]:
     names = ("neutral", "onset", "apex", "offset")
     if place == 0:
         return names[0], 0.0
-    number = int(min(np.searchsorted(ends, place - 1e-9), 3))
+    number = min(int(np.searchsorted(ends, place - 1e-9)), 3)
     start = ends[number - 1] if number else 0.0
     share = (place - start) / max(ends[number] - start, 1e-9)
     smooth = float(share * share * (3 - 2 * share))

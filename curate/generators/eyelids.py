@@ -57,8 +57,8 @@ def eyeball(
     shift[y, x] = (looked - down)[:, None] * before.down
     share = np.zeros((side, side), np.float32)
     share[y, x] = smooth_step(np.minimum(down - low, high - down) / scale, LASHES / 2, LASHES * 1.5) * inside[y, x]
-    share = cv2.GaussianBlur(share, (0, 0), 0.6)
-    return np.asarray(sampled(pixels, shift), np.uint8), np.asarray(share * activity, np.float32)
+    soft = cv2.GaussianBlur(share, (0, 0), 0.6)
+    return np.asarray(sampled(pixels, shift), np.uint8), np.asarray(soft * activity, np.float32)
 
 
 def lash_line(

@@ -84,13 +84,12 @@ def interior(pixels: Pixels, old: Array, new: Array, scale: float) -> tuple[Pixe
 def _full_of_teeth(pixels: Pixels, before: Edges) -> bool:
     """Whether the lower part of the mouth is about as bright as the upper."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    along = np.linspace(*before.upper[0, [0, -1]], 15)[4:-4]
+    along = np.linspace(before.upper[0, 0], before.upper[0, -1], 15)[4:-4]
     upper, lower = before.heights(along)
     levels = []
     for share in (0.35, 0.75):
-        places = (
-            before.origin + along[:, None] * before.along + (upper + share * (lower - upper))[:, None] * before.down
-        )
+        down = upper + share * (lower - upper)
+        places = before.origin + along[:, None] * before.along + down[:, None] * before.down
         x, y = np.clip(places.astype(int), 0, grey.shape[0] - 1).T
         levels.append(float(grey[y, x].mean()))
     return levels[1] >= TEETH * levels[0]
@@ -120,7 +119,7 @@ def _depth(pixels: Pixels, old: Array, down: Array, heights: tuple[Array, Array]
     share = np.clip((down - heights[0]) / np.maximum(heights[1] - heights[0], 1.0), 0, 1)
     light = DEEP + (TONGUE - DEEP) * smooth_step(share, 0.45, 0.95)
     grey = lips.mean()
-    return np.clip((grey + REDDER * (lips - grey)) * light[:, None], 0, 255)
+    return np.asarray(np.clip((grey + REDDER * (lips - grey)) * light[:, None], 0, 255))
 
 
 def _lip_colour(pixels: Pixels, old: Array) -> Array:
