@@ -70,13 +70,17 @@ def _has_small(n: NDArray[np.int64], options: AuditOptions) -> bool:
 
 
 def _cells(by: str, figure: str, names: Sequence[str], hits: NDArray[np.int64], n: NDArray[np.int64]) -> SmallCells:
-    shrunk = shrunken_rates(hits, n).groups
-    raw = rates(hits, n)
-    order = np.argsort(n, kind="stable").tolist()
-    others, rest = int(n.sum()) - n, int(hits.sum()) - hits
-    gaps = [
-        rate_gap(int(r) / int(m), int(m), int(own)) if m else math.nan
-        for r, m, own in zip(rest, others, n, strict=True)
-    ]
-    groups = tuple(SmallGroup(names[i], int(n[i]), raw[i], shrunk[i]) for i in order)
-    return SmallCells(by, figure, groups, {names[i]: gaps[i] for i in order}, METHOD)
+    """The groups that have faces, the smallest first; empty ones have no figure of their own."""
+    order = [i for i in np.argsort(n, kind="stable").tolist() if n[i]]
+    hits, n = hits[order], n[order]
+    shrunk, raw = shrunken_rates(hits, n).groups, rates(hits, n)
+    named = [names[i] for i in order]
+    groups = tuple(map(SmallGroup, named, n.tolist(), raw, shrunk))
+    gaps = [_detectable(int(h), int(m), int(hits.sum()), int(n.sum())) for h, m in zip(hits, n, strict=True)]
+    return SmallCells(by, figure, groups, dict(zip(named, gaps, strict=True)), METHOD)
+
+
+def _detectable(hits: int, n: int, all_hits: int, total: int) -> float:
+    """Smallest distance from the share of all other faces that a group of n would have shown; NaN if none."""
+    others = total - n
+    return rate_gap((all_hits - hits) / others, others, n) if others else math.nan
