@@ -34,13 +34,13 @@ def guided(pixels: Pixels, mask: Soft, radius: float, edges: float = EDGES) -> S
         radius: Half side of the windows in px.
         edges: Variance of grey values (0-1) that already counts as an edge.
     """
-    guide = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    guide: Soft = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
     size = (2 * max(round(radius), 1) + 1,) * 2
-    mean, mean_mask = cv2.blur(guide, size), cv2.blur(mask, size)
-    spread = cv2.blur(guide * guide, size) - mean * mean
-    slope = (cv2.blur(guide * mask, size) - mean * mean_mask) / (spread + edges)
+    mean, mean_mask = _box(guide, size), _box(mask, size)
+    spread = _box(guide * guide, size) - mean * mean
+    slope = (_box(guide * mask, size) - mean * mean_mask) / (spread + edges)
     level = mean_mask - slope * mean
-    return np.asarray(np.clip(cv2.blur(slope, size) * guide + cv2.blur(level, size), 0, 1), np.float32)
+    return np.asarray(np.clip(_box(slope, size) * guide + _box(level, size), 0, 1), np.float32)
 
 
 def as_bytes(mask: NDArray[Any], reach: float = 0.0) -> NDArray[np.uint8]:
@@ -60,3 +60,7 @@ def blend(before: Pixels, after: NDArray[Any], weight: NDArray[Any] | None = Non
     if weight is not None:
         new = before + (new - before) * np.asarray(weight, np.float32)[..., None]
     return np.asarray(np.clip(np.rint(new), 0, 255), np.uint8)
+
+
+def _box(values: NDArray[Any], size: tuple[int, int]) -> Soft:
+    return np.asarray(cv2.blur(np.asarray(values, np.float32), size))
