@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from curate.fill.options import FillOptions
+    from curate.fill.run import Filled
     from curate.generate.options import Options
     from curate.generate.run import Generated
     from curate.generate.work import Setting
@@ -47,6 +49,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(generate)
+    app.command()(fill)
 
 
 def generate(
@@ -218,3 +221,90 @@ def _recheck(ds: Dataset, count: int, names: list[str]) -> int:
             typer.echo(f"facecurate: {picture.lineage.generator} {picture.image_id}: {problem}", err=True)
     typer.echo(f"{same} of {same + wrong} pictures came out the same, pixel by pixel")
     return 1 if wrong else 0
+
+
+def fill(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of the dataset.")],
+    plan: Annotated[Path, typer.Option("--plan", help="plan.json that balance wrote.")],
+    names: With = [],  # noqa: B006 - typer copies it
+    settings: Settings = [],  # noqa: B006
+    name: Annotated[str, typer.Option(help="Name of the fill; the plan's if not given.")] = "",
+    budget: Annotated[
+        int, typer.Option(metavar="TRIES", min=0, help="Most tries; ten for each missing face if not given.")
+    ] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Most rounds over all cells.")] = 20,
+    verifiers: Annotated[str | None, typer.Option(metavar="NAMES", help="Annotators that judge.")] = None,
+    allow_single: Annotated[
+        bool, typer.Option("--allow-single", help="Trust a column that only one annotator can judge.")
+    ] = False,
+    per_face: Annotated[int, typer.Option(min=1, help="Most pictures of one face by one generator.")] = 3,
+    least_quality: Annotated[float, typer.Option(min=0, max=1, help="Least quality score.")] = 0.3,
+    where: Where = "",
+    order: Order = "best",
+    seed: Seed = 0,
+    side: Side = 512,
+    form: Annotated[str, typer.Option("--format", help="png, jpeg or webp.")] = "png",
+    keep_rejected: Annotated[
+        bool, typer.Option("--keep-rejected", help="Keep rejected pictures, beside the dataset's own.")
+    ] = False,
+    any_split: AnySplit = False,
+    assume_adults: Adults = False,
+    no_audit: Annotated[bool, typer.Option("--no-audit", help="No audit before and after.")] = False,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> int:
+    """Fill the gaps of a plan with generated faces that at least two independent annotators accept."""
+    from curate.engine.settings import parse_settings
+    from curate.fill.options import FillOptions
+    from curate.generate.candidates import Rules
+    from curate.store import Dataset
+
+    rules = Rules(where, order, seed, False, any_split, assume_adults)
+    options = FillOptions(
+        plan, name, list(dict.fromkeys(names)), parse_settings(settings), rules, budget, rounds, _split(verifiers),
+        allow_single, per_face, least_quality, seed, side, form, keep_rejected, not no_audit, workers, quiet,
+        tuple(sys.argv[1:]),
+    )  # fmt: skip
+    ds = Dataset.open(dataset)
+    if dry_run:
+        _fill_plan(ds, options)
+        return 0
+    from curate.fill.run import fill as run
+
+    return _filled(run(ds, options), quiet)
+
+
+def _fill_plan(ds: Dataset, options: FillOptions) -> None:
+    from curate.cli.tables import show_rows
+    from curate.fill.setting import prepare
+
+    setting = prepare(ds, options)
+    rows = [(g.name, g.now, g.need, ", ".join(f"{n} {q}" for n, q in g.quotas.items())) for g in setting.goals]
+    show_rows(("cell", "stay", "missing", "from"), rows)
+    typer.echo(f"{len(setting.found):,} of {setting.found.total:,} faces may be sources")
+    _left_out(setting.found.left_out)
+    for maker, columns in setting.court.judging.items():
+        for asked, able in columns.items():
+            typer.echo(f"{asked} of {maker}: judged by {', '.join(able)}")
+
+
+def _filled(done: Filled, quiet: bool) -> int:
+    from curate.cli.tables import show_rows
+
+    if not quiet:
+        for asked, who in done.single.items():
+            typer.echo(f"NOTE: {asked} was judged by {who} alone")
+        rows = [(c.cell, c.before, c.after, c.need, c.accepted, c.tries, c.why) for c in done.cells]
+        show_rows(("cell", "before", "after", "missing", "accepted", "tries", "why it ended"), rows)
+        typer.echo()
+        found = [(y.maker, y.cell, y.tries, f"{y.rate:.2f}") for y in done.yields if y.tries]
+        show_rows(("generator", "cell", "tries", "yield (95 %)"), found)
+        for reason, number in done.reasons.items():
+            typer.echo(f"{number:>9,}  {reason}")
+        typer.echo(f"ledger: {done.folder}")
+        for page in done.pages:
+            typer.echo(f"{page}")
+    for error in done.failures:
+        typer.echo(f"facecurate: {error}", err=True)
+    return 1 if done.failures else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from curate.generate.journal import Entry
 from curate.ingest import plan_shards, write_shards
 from curate.store import Dataset
 from curate.store.names import SOURCES
+from schemas import DatasetError
 from schemas.columns import images
 from schemas.columns import sources as src
 
@@ -72,7 +74,7 @@ def _rows(folder: Path, entries: Mapping[str, Sequence[Entry]]) -> Iterable[dict
         for entry in made:
             for file, lineage in zip(entry.files, entry.rows, strict=True):
                 path = (folder / name / file).absolute()
-                stat = path.stat()
+                stat = _stat(path)
                 yield {
                     src.URI.name: str(path),
                     src.MEMBER.name: None,
@@ -83,6 +85,14 @@ def _rows(folder: Path, entries: Mapping[str, Sequence[Entry]]) -> Iterable[dict
                     src.CONSENT.name: entry.consent,
                     **lineage,
                 }
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        fix = "Restore it, or give the run another name or seed"
+        raise DatasetError(f"{path} is gone", error.strerror or str(error), fix) from error
 
 
 def detector_of(ds: Dataset) -> tuple[str, dict[str, dict[str, str]]]:
