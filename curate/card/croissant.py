@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from curate.card import rai
@@ -98,7 +99,7 @@ def document(
         },
     }
     return {
-        "@context": CONTEXT,
+        "@context": deepcopy(CONTEXT),
         "@type": "sc:Dataset",
         "conformsTo": list(CONFORMS_TO),
         "name": name_of(ds, about),

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def validate(source: Path | Mapping[str, Any]) -> Verdict:
     try:
         with warnings.catch_warnings(), _quietly():
             warnings.simplefilter("ignore", DeprecationWarning)  # of rdflib, which mlcroissant uses in an older way
-            found = mlcroissant.Dataset(jsonld=str(source) if isinstance(source, Path) else dict(source))
+            found = mlcroissant.Dataset(jsonld=str(source) if isinstance(source, Path) else deepcopy(dict(source)))
     except (mlcroissant.ValidationError, ValueError) as error:
         raise DatasetError(f"{name} is not valid Croissant", str(error), "Please report this") from error
     return Verdict(tuple(sorted(found.metadata.ctx.issues.warnings)))
