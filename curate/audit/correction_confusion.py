@@ -148,9 +148,8 @@ class Crossed:
     def mean(self) -> Floats:
         """Expected chances."""
         own = np.stack([c.mean() for c in self.second])
-        return _crossed(self.first.mean()[None], np.broadcast_to(own, (len(self.first.labels), *own.shape[1:]))[None])[
-            0
-        ]
+        every: Floats = np.broadcast_to(own, (len(self.first.labels), *own.shape[1:]))
+        return np.asarray(_crossed(self.first.mean()[None], every[None])[0])
 
     def draw(self, rng: np.random.Generator, rounds: int) -> Floats:
         """Chances as they may truly be."""
@@ -188,7 +187,7 @@ class Stratified:
 
     def mean(self) -> Floats:
         """Expected chances; a stratum is never mistaken for another."""
-        return _blocks([c.mean()[None] for c in self.confusions])[0]
+        return np.asarray(_blocks([c.mean()[None] for c in self.confusions])[0])
 
     def draw(self, rng: np.random.Generator, rounds: int) -> Floats:
         """Chances as they may truly be."""

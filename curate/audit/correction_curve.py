@@ -80,7 +80,7 @@ def _grid(sums: Sums, faces: int) -> Floats:
     spread = np.concatenate([sums.value + step * share for step in (-2.5, -1.5, 0.0, 1.5, 2.5)])
     around = np.quantile(np.clip(spread, 0, faces), np.linspace(0, 1, COARSE))
     low = np.arange(min(faces, COARSE // 2) + 1)
-    return np.unique(np.round(np.concatenate([np.linspace(0, faces, COARSE), low, around])))
+    return np.asarray(np.unique(np.round(np.concatenate([np.linspace(0, faces, COARSE), low, around]))))
 
 
 def _deviates(sums: Sums, grid: Floats, faces: int, population: bool) -> Floats:
