@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ from curate.store.merge import field_of
 from curate.store.names import FACES
 from curate.store.view import PROVENANCE, FaceView
 from curate.store.view import Wanted as Voice
-from schemas import REGISTRY, Kind, Status, taxonomy
+from schemas import REGISTRY, Kind, Status, UnknownNameError, UsageError, taxonomy
 from schemas.columns import faces, labels
 
 UNKNOWN = -1
@@ -102,9 +103,28 @@ def read_faces(view: FaceView, want: Wanted, conditions: Iterable[str], quiet: b
     """
     reader = _Reader(view, want, list(conditions))
     keys = view.dataset.keys(FACES)
+    if keys:
+        reader.check(keys[0])
     for key in follow(keys, len(keys), "reading", quiet):
         reader.add(key)
     return reader.finish()
+
+
+@contextmanager
+def _naming(text: str) -> Iterator[None]:
+    """Name the condition in an error about it."""
+    try:
+        yield
+    except UnknownNameError:
+        raise
+    except UsageError as error:
+        raise UsageError(f"the condition '{text}' is not understood", error.why or error.what, error.fix) from error
+
+
+def _understood(text: str, names: Mapping[str, str]) -> tuple[Condition, Condition]:
+    """When a condition holds, and when that is not known."""
+    with _naming(text):
+        return Condition(text, names), Condition(f"({text}) IS NULL", names)
 
 
 class _Reader:
@@ -115,7 +135,7 @@ class _Reader:
 
         self.view, self.want = view, want
         names = view.names()
-        self.conditions = {text: (Condition(text, names), Condition(f"({text}) IS NULL", names)) for text in conditions}
+        self.conditions = {text: _understood(text, names) for text in conditions}
         self.gone = replaced(view.dataset)
         self.turn = {info.name: i for i, info in enumerate(view.layers)}
         self.providers = {
@@ -147,6 +167,14 @@ class _Reader:
         for kept, unknown in self.conditions.values():
             names += [*kept.names, *unknown.names]
         return [self.view.want(n) for n in dict.fromkeys(names)]
+
+    def check(self, key: str) -> None:
+        """Put the conditions to one row, so that what SQL does not understand is told before the long work."""
+        row = self.view.part(key, self.voices).slice(0, 1)
+        for text, pair in self.conditions.items():
+            for condition in pair:
+                with _naming(text):
+                    condition.rows(row)
 
     def add(self, key: str) -> None:
         """Read one shard."""

@@ -30,7 +30,7 @@ from curate.store import Dataset
 from curate.store.layers import now
 from curate.store.names import check_name
 from curate.store.view import FaceView
-from schemas import UnknownNameError
+from schemas import UnknownNameError, UsageError
 from schemas.columns import labels
 
 EMOTIONS = (labels.PERCEIVED_EMOTION.name, labels.EMOTION8.name, labels.PROTOTYPE.name)
@@ -59,9 +59,10 @@ def audit(dataset: Dataset | str | Path, options: AuditOptions | None = None) ->
     want = wanted(view, by, crossings, options.columns)
     targets = read_targets(options.target, view, by, crossings, options.quiet)
     others = usual(view)
+    evaluation = evaluated(ds, by, crossings, options)
+    wrong = errors(evaluation, options)
     faces = read_faces(view, want, [*options.filters, *others], options.quiet)
     cube = Cube(groupings(faces, by, crossings, options.maps))
-    evaluation = evaluated(ds, by, crossings, options)
     with steps(7, options.quiet) as announce:
         announce("representation")
         represented = tuple(represent(g, wish(g, targets), options) for g in cube.groupings)
@@ -82,7 +83,7 @@ def audit(dataset: Dataset | str | Path, options: AuditOptions | None = None) ->
     made = Audit(
         name=options.name, created=now(), dataset=_about(ds, view, faces), by=tuple(g.by for g in cube.groupings),
         sources=faces.speakers, findings=(), representation=represented, associations=associated, **found,
-        errors=errors(evaluation, options), corrected=truer, small_cells=small, filters=filtered, duplicates=copies,
+        errors=wrong, corrected=truer, small_cells=small, filters=filtered, duplicates=copies,
         identities=people, relations=related, absent={}, notices=NOTICES, options=_told(options), path=ds.path,
     )  # fmt: skip
     made = replace(made, absent=_absent(made, want))
@@ -92,6 +93,9 @@ def audit(dataset: Dataset | str | Path, options: AuditOptions | None = None) ->
 def _check(options: AuditOptions) -> None:
     scipy("stats")
     check_name("file", options.name)
+    if options.outcomes and options.truth is None and options.evaluation is None:
+        named = ", ".join(f"{c}={v}" for c, v in options.outcomes.items())
+        raise UsageError(f"the rates of {named} need truth", fix="Give --truth or --evaluation")
     if options.interval not in INTERVALS:
         raise UnknownNameError("interval", options.interval, INTERVALS)
 

@@ -18,7 +18,7 @@ from curate.ingest.lists import text_columns
 from curate.store import Dataset
 from curate.store.info import INFO_FILE
 from curate.store.view import FaceView
-from schemas import REGISTRY, FacecurateError, Kind, TaxonomyError, UnknownNameError, UsageError, taxonomy
+from schemas import REGISTRY, FacecurateError, Kind, UnknownNameError, UsageError, taxonomy
 from schemas.columns import labels
 
 UNIFORM = "uniform"
@@ -181,15 +181,16 @@ def _canonical(path: Path, name: str) -> Callable[[object], str]:
     if column is None or column.kind is not Kind.LABEL:
         column = first.get(concept(name), column)
     known = taxonomy(column.taxonomy) if column is not None and column.taxonomy else None
+    spellings = {x.casefold(): x for x in known.labels} if known else {}
+    spellings |= {alias.casefold(): x for alias, x in known.aliases.items()} if known else {}
 
     def read(value: object) -> str:
         text = str(value).strip()
         if known is None:
             return text
-        try:
-            return known.canonical(text)
-        except TaxonomyError:
-            raise UnknownNameError(f"label of {name} in {path}", text, known.labels) from None
+        if text.casefold() not in spellings:
+            raise UnknownNameError(f"label of {name} in {path}", text, known.labels)
+        return spellings[text.casefold()]
 
     return read
 
