@@ -1,0 +1,183 @@
+"""Faces on the audit's page: adults only, of the right group, within the budget; and the page in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from annotators.weights import ModelStore
+from curate import api
+from curate.audit import Audit, AuditOptions
+from curate.audit.page import pictures_for, render
+from curate.audit.run import audit
+from curate.report.sample import minors
+from curate.store import Dataset, LayerInfo
+from notebooks.demo_photos import make
+from schemas.columns import faces, labels
+from tests.audit_page_samples import audited
+from tests.store_samples import label_table
+
+pytestmark = [pytest.mark.slow]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+NAMES = ("demographics", "emotion", "action_units", "head_pose", "quality", "skin_tone")
+
+
+@pytest.fixture(scope="module")
+def real(models: ModelStore, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    folder = tmp_path_factory.mktemp("pictures")
+    make(folder / "photos")
+    return api.run(folder / "photos", folder / "faces", api.Options(workers=1, annotators=NAMES))
+
+
+def looked_at(ds: Dataset, *by: str) -> Audit:
+    chosen = by or (labels.GENDER.name, labels.MONK.name)
+    return audit(ds, AuditOptions(by=chosen, rounds=100, permutations=99, min_group=2))
+
+
+def with_ages(ds: Dataset, target: Path, ages: list[str]) -> Dataset:
+    """A copy in which people say how old each face looks."""
+    shutil.copytree(ds.path, target)
+    copied = Dataset.open(target)
+    info = LayerInfo(
+        "people", "human", "review", columns=(labels.AGE_GROUP.name, labels.AGE.name, labels.AGE_PROB.name)
+    )
+    copied.add_layer(info)
+    (key,) = copied.keys("faces")
+    ids = copied.read("faces", key, [faces.FACE_ID]).column(0).to_pylist()
+    middle = {"3-9": 6.0, "30-39": 35.0}
+    names = [f.name for f in labels.AGE_PROB.type]
+    sure = [{n: float(n == a) for n in names} for a in ages]
+    values = {labels.AGE_GROUP: ages, labels.AGE: [middle[a] for a in ages], labels.AGE_PROB: sure}
+    copied.write("labels/people", key, label_table(ids, values))
+    return Dataset.open(target)
+
+
+def decoded(address: str) -> np.ndarray:
+    data = base64.b64decode(address.removeprefix("data:image/webp;base64,"))
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture
+
+
+def test_faces_of_each_group_are_cut_out(real: Dataset) -> None:
+    made = looked_at(real)
+    shown = pictures_for(real, made, per_group=3)
+    cuts = [address for groups in shown.groups.values() for found in groups.values() for address in found]
+    assert len(cuts) >= 4
+    assert all(decoded(a).shape == (shown.side, shown.side, 3) for a in cuts)
+    assert all(len(found) <= 3 for groups in shown.groups.values() for found in groups.values())
+    for by, groups in shown.groups.items():
+        assert set(groups) <= {g.name for g in made.represented(by).groups if g.n}
+    again = pictures_for(real, made, per_group=3)
+    assert again.groups == shown.groups, "the seed decides alone"
+
+
+def test_faces_that_may_be_minors_are_counted_out(real: Dataset) -> None:
+    table = real.faces([faces.FACE_ID, labels.AGE, labels.AGE_GROUP, labels.AGE_PROB])
+    flagged = int(minors(table).sum())
+    assert flagged, "the demo's blurred face may be under 20"
+    assert pictures_for(real, looked_at(real)).barred >= flagged
+
+
+def test_no_child_and_no_photo_with_a_child_is_shown(real: Dataset, tmp_path: Path) -> None:
+    table = real.faces([faces.FACE_ID, faces.IMAGE_ID])
+    photos = table.column(faces.IMAGE_ID.name).to_pylist()
+    group = next(p for p in photos if photos.count(p) == 3)
+    first = photos.index(group)
+    ds = with_ages(real, tmp_path / "one", ["3-9" if i == first else "30-39" for i in range(len(photos))])
+    shown = pictures_for(ds, looked_at(ds, labels.AGE_GROUP.name), per_group=99)
+    assert shown.barred == 3, "two adults stand beside the child"
+    assert len(shown.of(labels.AGE_GROUP.name, "30-39")) == len(set(photos)) - 1
+    assert shown.of(labels.AGE_GROUP.name, "3-9") == ()
+
+
+def test_where_all_may_be_children_nobody_is_shown(real: Dataset, tmp_path: Path) -> None:
+    n = real.counts().faces
+    ds = with_ages(real, tmp_path / "all", ["3-9"] * n)
+    shown = pictures_for(ds, looked_at(ds))
+    assert (shown.groups, shown.barred) == ({}, n)
+    assert shown.why_none
+
+
+def test_without_ages_nobody_is_shown(tmp_path: Path) -> None:
+    from tests.evaluation_samples import dataset
+
+    ds = dataset(tmp_path / "faces", [1] * 4, {"demographics.v1": {labels.GENDER: ["Female", "Male"] * 2}})
+    shown = pictures_for(ds, looked_at(ds, labels.GENDER.name))
+    assert shown.groups == {}
+    assert "no age labels" in shown.why_none
+
+
+def test_pictures_that_are_gone_are_told(tmp_path: Path) -> None:
+    ds, made = audited(tmp_path / "faces")
+    shown = pictures_for(ds, made)
+    assert shown.groups == {}
+    assert shown.unreadable > 0
+    assert "can be read any more" in shown.why_none
+
+
+def test_the_budget_holds(real: Dataset) -> None:
+    shown = pictures_for(real, looked_at(real), max_bytes=6_000)
+    cuts = {a for groups in shown.groups.values() for found in groups.values() for a in found}
+    assert sum(len(base64.b64decode(a.split(",")[1])) for a in cuts) <= 6_000
+    assert shown.over_budget > 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have Chromium")
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def written(real: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pages: of real faces with pictures and an earlier audit, and of hostile names."""
+    folder = tmp_path_factory.mktemp("pages")
+    made = looked_at(real)
+    shown = pictures_for(real, made)
+    (folder / "real.html").write_text(render(made, before=made.as_dict(), pictures=shown), "utf-8")
+    (folder / "hostile.html").write_text(render(audited(folder / "faces")[1]), "utf-8")
+    return folder
+
+
+@pytest.mark.browser
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("name", ["real", "hostile"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 800)], ids=["desktop", "phone"])
+def test_it_draws_and_nothing_runs_off_the_page(
+    browser: Browser, written: Path, name: str, scheme: str, size: tuple[int, int]
+) -> None:
+    page: Page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: problems.append(str(e)))
+    page.on("dialog", lambda d: problems.append(d.message))
+    page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+    page.goto((written / f"{name}.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+    drawn = page.locator("svg.chart").evaluate_all("all => all.map(s => s.getBoundingClientRect().width)")
+    assert len(drawn) >= 5
+    assert min(drawn) > 100
+    inside = "all => all.every(i => i.complete && i.naturalWidth > 0)"
+    assert page.locator("img").evaluate_all(inside)
+    assert page.locator("img").count() > 0 if name == "real" else page.locator("img").count() == 0
+    page.close()
+    assert problems == []
