@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from curate.store import Dataset
 from curate.store.checks import as_array
 from curate.store.condition import Condition
 from curate.store.images import replaced
-from curate.store.names import FACES
+from curate.store.names import FACES, IMAGES
 from curate.store.view import FaceView
 from schemas import UsageError
 from schemas.columns import faces, images, labels
@@ -138,6 +139,7 @@ class _Reader:
 
     def __init__(self, ds: Dataset, options: Options, layers: Sequence[str] | None) -> None:
         self.ds, self.options = ds, options
+        self.generated = _Generated(ds)
         self.view = FaceView(ds, layers)
         known = set(self.view.columns())
         self.levels = levels_of(options.by, options.bins)
@@ -145,15 +147,13 @@ class _Reader:
         optional = [labels.QUALITY_SCORE.name] if options.choose == QUALITY else []
         optional += [labels.DUPLICATE_KEEP.name] if options.duplicates else []
         optional += [labels.AGE.name, labels.AGE_GROUP.name, labels.AGE_PROB.name] if self._sources_count else []
-        names = [*options.by, images.IS_SYNTHETIC.name, *(n for n in optional if n in known)]
+        names = [*options.by, faces.IMAGE_ID.name, *(n for n in optional if n in known)]
         if options.per_identity is not None:
             if labels.IDENTITY_ID.name not in known:
                 raise UsageError(
                     f"{ds.path} has no {labels.IDENTITY_ID.name} yet", fix="Run: facecurate identity DATASET"
                 )
             names.append(labels.IDENTITY_ID.name)
-        if self._sources_count or len(replaced(ds)):
-            names.append(faces.IMAGE_ID.name)
         names += self.condition.names if self.condition else []
         self.wanted = [self.view.want(name) for name in dict.fromkeys(names)]
 
@@ -170,13 +170,14 @@ class _Reader:
             table = self.view.part(key, self.wanted)
             keys[key] = start
             start += table.num_rows
-            pieces.append(self._part(table, gone))
+            made = self.generated.flags(key, as_array(table.column(faces.IMAGE_ID.name)))
+            pieces.append(self._part(table, made, gone))
         if not start:
             raise UsageError(f"{self.ds.path} holds no faces", fix="Run 'facecurate run' first")
         joined = {name: _together([p[name] for p in pieces]) for name in pieces[0]}
         return Census(self.options, self.levels, joined["codes"], self._rows(keys, joined))
 
-    def _part(self, table: pa.Table, gone: pa.Array) -> dict[str, Any]:
+    def _part(self, table: pa.Table, made: Flags, gone: pa.Array) -> dict[str, Any]:
         n = table.num_rows
         rule = np.full(n, STAYS, np.int8)
         codes = np.column_stack([level.codes(as_array(table.column(level.column))) for level in self.levels])
@@ -188,7 +189,7 @@ class _Reader:
         if len(gone):
             rule[_flags(pc.is_in(table.column(faces.IMAGE_ID.name), gone))] = RULES.index(REPLACED)
         names = table.column_names
-        found = {"codes": codes, "rule": rule, "synthetic": _flags(table.column(images.IS_SYNTHETIC.name))}
+        found = {"codes": codes, "rule": rule, "synthetic": made}
         found["quality"] = np.full(n, np.nan, np.float32)
         if labels.QUALITY_SCORE.name in names:
             found["quality"] = table.column(labels.QUALITY_SCORE.name).to_numpy().astype(np.float32)
@@ -212,6 +213,31 @@ class _Reader:
         return Rows(
             keys, np.full(len(rule), NO_CELL, np.int32), joined["synthetic"], joined["source"], quality, rule, value
         )
+
+
+class _Generated:
+    """Which faces lie in generated pictures; most lie in pictures of their own shard."""
+
+    def __init__(self, ds: Dataset) -> None:
+        self.ds = ds
+        self.keys = set(ds.keys(IMAGES))
+
+    def flags(self, key: str, pictures: pa.Array) -> Flags:
+        """For the faces of a part, by the pictures they lie in."""
+        if key in self.keys:
+            table = self.ds.read(IMAGES, key, [images.IMAGE_ID, images.IS_SYNTHETIC])
+            place = pc.index_in(pictures, value_set=as_array(table.column(images.IMAGE_ID.name)))
+            if not place.null_count:
+                if images.IS_SYNTHETIC.name not in table.column_names:
+                    return np.zeros(len(pictures), bool)
+                return _flags(as_array(table.column(images.IS_SYNTHETIC.name)).take(place))
+        return _flags(pc.is_in(pictures, value_set=self._every))
+
+    @cached_property
+    def _every(self) -> pa.Array:
+        """All generated pictures."""
+        table = self.ds.images([images.IMAGE_ID, images.IS_SYNTHETIC])
+        return as_array(table.filter(pc.fill_null(table.column(1), False)).column(0))
 
 
 def _together(pieces: list[Any]) -> Any:

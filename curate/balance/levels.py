@@ -101,9 +101,10 @@ class Levels:
 
 
 def _not_groups(column: str, why: str) -> UsageError:
-    return UsageError(
-        f"column '{column}' has no groups", why, f"Give another column, or limits: --bins {column}=LIMIT,LIMIT"
-    )
+    declared = REGISTRY.get(column)
+    number = declared is None or declared.kind is Kind.NUMBER
+    fix = f"Give limits: --bins {column}=LIMIT,LIMIT" if number else "Give a column of labels"
+    return UsageError(f"column '{column}' has no groups", why, fix)
 
 
 def _names(edges: tuple[float, ...]) -> tuple[str, ...]:

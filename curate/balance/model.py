@@ -59,6 +59,7 @@ class Row:
         bound: Most that the sum may be.
         demand: Whether it may be missed, at the price of a shortfall.
         group: Number of the demanded group, -1 for facts.
+        upper: Whether it is the most that is asked of a group, not the least.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Row:
     bound: float
     demand: bool = False
     group: int = -1
+    upper: bool = False
 
 
 @dataclass
@@ -259,7 +261,7 @@ def _demand_rows(model: Model, parts: list[Ints], tolerance: float) -> None:
             model.rows.append(Row(f"{name} low", words, members, -ones, -demand.low, True, number))
         if demand.high is not None:
             words = f"{demand.name}: at most {demand.high:,.0f} faces are asked for"
-            model.rows.append(Row(f"{name} high", words, members, ones, demand.high, True, number))
+            model.rows.append(Row(f"{name} high", words, members, ones, demand.high, True, number, True))
 
 
 def whole_limits(faces: float, tolerance: float) -> tuple[float, float]:
@@ -278,7 +280,7 @@ def _shares(model: Model, number: int, demand: Demand, members: Ints, total: int
         model.rows.append(Row(f"{name} low", words, index, np.append(-ones, low), ROUNDING, True, number))
     if high < 1:
         words = f"{demand.name}: at most {high:.4g} of all faces are asked for"
-        model.rows.append(Row(f"{name} high", words, index, np.append(ones, -high), ROUNDING, True, number))
+        model.rows.append(Row(f"{name} high", words, index, np.append(ones, -high), ROUNDING, True, number, True))
 
 
 def _keep_rows(model: Model) -> None:

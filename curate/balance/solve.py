@@ -5,14 +5,15 @@ cost, then the most faces (or the other way about, if as many as can be had are 
 photographed faces. Where they cannot: first the least worst shortfall of a group, then the least sum of
 shortfalls, then the size that was asked for, then the same aims. No group is filled beyond what is asked in order
 to come nearer to the size; only where faces may not be dropped a group can have too many, which counts as a
-shortfall does.
+shortfall does. Last, among plans that are equal in all this, cells keep the proportions that they have today: a
+target for one column should not empty cells of another.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,13 @@ from schemas import MissingExtraError, UsageError
 
 INFEASIBLE, UNBOUNDED = 2, 3
 WORST, SUM = "least worst shortfall, in faces", "least sum of shortfalls, in faces"
-GAP = 1e-6
+GAP = 1e-4
 """Relative distance to the bound at which the solver may stop."""
+TANGENTS = (0.1, 0.3, 0.6, 1.0, 2.0)
+"""Planned faces over those of today at which the squares of `_proportional` get their first tangents."""
+ROUNDS, LAST_SECONDS = 4, 1.0
+SLACK = 1e-6
+"""Relative room that later aims leave to what earlier ones reached, for rounding."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,13 @@ class Solution:
         values: Whole numbers, shape (variables,).
         stages: The aims in order.
         met: Whether all demands are met.
+        rows: Constraints with what each aim reached, for aims still to come.
     """
 
     values: Floats
     stages: list[Stage]
     met: bool
+    rows: list[Row] = field(default_factory=list)
 
 
 def solver() -> dict[str, str]:
@@ -75,7 +83,8 @@ def solver() -> dict[str, str]:
 def strict(model: Model, seconds: float) -> Solution | None:
     """The best plan that meets all demands, None if no plan in whole faces does."""
     width = len(model.variables)
-    return _aims(list(model.rows), width, _last_aims(model), seconds, True, width)
+    found = _aims(list(model.rows), width, _last_aims(model), seconds, True, width)
+    return None if found is None else _proportional(model, found, width, width)
 
 
 def nearest(model: Model, seconds: float) -> Solution:
@@ -93,7 +102,7 @@ def nearest(model: Model, seconds: float) -> Solution:
     found = _aims(rows, wide, [*aims, *later], seconds, False, width)
     if found is None:
         raise UsageError("the budget or what may be done contradicts itself", "no plan at all keeps to it")
-    return found
+    return _proportional(model, found, wide, width)
 
 
 def capacity(model: Model, cells: Sequence[int]) -> float:
@@ -129,8 +138,7 @@ def _elastic(model: Model) -> tuple[list[Row], list[str]]:
     missed: list[tuple[Row, str]] = []
     for row in model.rows:
         kind = model.demands[row.group].kind if row.demand else ""
-        upper = bool(kind) and (row.value[0] if len(row.value) else 1.0) > 0
-        if not kind or (upper and DROP in model.options.allow):
+        if not kind or (row.upper and DROP in model.options.allow):
             rows.append(row)
         else:
             missed.append((row, kind))
@@ -178,12 +186,62 @@ def _aims(
         sign = -1 if name.startswith("most") else 1
         stages.append(Stage(name, sign * reached, sign * bound, gap))
         used = np.flatnonzero(aim)
-        slack = GAP * max(abs(reached), 1.0)
+        slack = SLACK * max(abs(reached), 1.0)
         rows = [*rows, Row(f"aim {number}", name, used, aim[used], reached + slack)]
-    return Solution(np.round(values[:width]), stages, met)
+    return Solution(np.round(values[:width]), stages, met, rows)
 
 
-def _milp(rows: Sequence[Row], wide: int, aim: Floats, seconds: float, width: int) -> Any:
+def _proportional(model: Model, found: Solution, wide: int, width: int) -> Solution:
+    """Among plans that reach the same, one whose cells keep today's proportions.
+
+    The sum over cells of (planned faces)^2 / (faces today) is least where all cells of a group grow or shrink by
+    one factor. It is approached from below by tangents, which are added where the answer lies.
+
+    Args:
+        model: The plan's optimisation.
+        found: A plan, with the rows that keep what it reached.
+        wide: Number of variables of those rows.
+        width: Number of those that are faces.
+    """
+    cells = len(model.survey.cells)
+    have = np.maximum((model.survey.real + model.survey.synthetic).astype(float), 0.5)
+    parts: list[list[int]] = [[] for _ in range(cells)]
+    for i, variable in enumerate(model.variables):
+        if variable.cell >= 0:
+            parts[variable.cell].append(i)
+    aim = np.append(np.zeros(wide), np.ones(cells))
+    best, least = found.values, _square(model.by_cell(found.values), have)
+    points = [have * step for step in TANGENTS] + [model.by_cell(found.values)]
+    rows = list(found.rows)
+    for _ in range(ROUNDS):
+        for point in points:
+            rows += [
+                _tangent(parts[c], wide + c, float(p), float(h))
+                for c, (p, h) in enumerate(zip(point, have, strict=True))
+            ]
+        result = _milp(rows, wide + cells, aim, LAST_SECONDS, width, 1e-3)
+        if result.x is None:
+            break
+        points = [model.by_cell(np.round(result.x[:width]))]
+        if (square := _square(points[0], have)) < least * (1 - 1e-9):
+            best, least = np.round(result.x[:width]), square
+        if least - float(result.mip_dual_bound) <= 1e-3 * least:
+            break
+    return replace(found, values=best)
+
+
+def _square(sizes: Floats, have: Floats) -> float:
+    return float((sizes**2 / have).sum())
+
+
+def _tangent(parts: list[int], place: int, point: float, have: float) -> Row:
+    """Tangent at a point p of a cell's square: square >= (2 p faces - p^2) / faces today."""
+    index = np.array([*parts, place], np.int64)
+    value = np.append(np.full(len(parts), 2 * point / have), -1.0)
+    return Row("", "", index, value, point**2 / have)
+
+
+def _milp(rows: Sequence[Row], wide: int, aim: Floats, seconds: float, width: int, gap: float = GAP) -> Any:
     try:
         from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]
     except ImportError:
@@ -191,5 +249,5 @@ def _milp(rows: Sequence[Row], wide: int, aim: Floats, seconds: float, width: in
     found, bounds = matrix(rows, wide)
     whole = (np.arange(wide) < width).astype(int)
     limits = LinearConstraint(found, -np.inf, bounds)
-    options = {"time_limit": seconds, "mip_rel_gap": GAP}
+    options = {"time_limit": seconds, "mip_rel_gap": gap}
     return milp(aim, integrality=whole, bounds=Bounds(0, np.inf), constraints=limits, options=options)
