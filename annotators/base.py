@@ -120,7 +120,7 @@ class FaceBatch:
         if column.name not in self._values:
             if column.name not in self.table.column_names:
                 raise SchemaError(f"column {column.name} is not in this batch", fix="Name it in `requires`")
-            self._values[column.name] = _unpack(column, self.table.column(column.name))
+            self._values[column.name] = unpack(column, self.table.column(column.name))
         return self._values[column.name][row]
 
     def crop(self, row: int, spec: CropSpec) -> Crop:
@@ -148,7 +148,8 @@ class FaceBatch:
             self.table = self.table.append_column(name, values)
 
 
-def _unpack(column: Column, values: pa.ChunkedArray) -> Sequence[Any]:
+def unpack(column: Column, values: pa.ChunkedArray) -> Sequence[Any]:
+    """Values of a column one by one: float32 arrays of its shape for points and vectors, else Python values."""
     if not column.shape:
         return list(values.to_pylist())
     array = values.combine_chunks()

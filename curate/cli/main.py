@@ -17,6 +17,7 @@ from curate.cli import (
     card_commands,
     compare_commands,
     evaluate_commands,
+    export_commands,
     generate_commands,
     identity_commands,
     inspect_commands,
@@ -54,6 +55,7 @@ for module in (
     card_commands,
     balance_commands,
     generate_commands,
+    export_commands,
 ):
     module.register(app)
 app.add_typer(model_commands.app, name="models")

@@ -1,0 +1,153 @@
+"""Reading an export back and holding it against what was given: what differs, and what the format could not hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from curate.export.base import Exporter
+from curate.export.encode import decode
+from curate.export.sample import FaceItem, Sample
+from schemas import Column
+
+MOST = 20
+"""Differences that are told one by one."""
+
+
+@dataclass
+class Comparison:
+    """What came back.
+
+    Attributes:
+        samples: Samples that were given.
+        missing: Keys that did not come back.
+        alien: Keys that came back and were not given.
+        values: Column -> values that were held against each other.
+        wrong: What differs (`picture`, `split`, `box`, `faces` or a column) -> how often.
+        examples: Some differences in words.
+    """
+
+    samples: int = 0
+    missing: int = 0
+    alien: int = 0
+    values: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """Whether everything that the format holds came back."""
+        return not (self.missing or self.alien or self.wrong)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for the manifest."""
+        return {"equal": self.equal, "samples": self.samples, "missing": self.missing, "alien": self.alien,
+                "values": dict(self.values), "wrong": dict(self.wrong), "examples": self.examples}  # fmt: skip
+
+
+def compare(
+    exporter: Exporter, folder: Path, given: Iterable[Sample], columns: Sequence[Column], dropped: Mapping[str, str]
+) -> Comparison:
+    """Read an export and compare it, sample by sample, with what was given.
+
+    The export is read once and kept by key without its pixels, so memory follows the labels and not the pictures;
+    pictures are compared as they are read where both come in one order, else by their digest.
+
+    Args:
+        exporter: Reads the folder.
+        folder: The export.
+        given: The samples that were exported, made again.
+        columns: Label columns that were given.
+        dropped: Those that the format cannot hold.
+    """
+    found = {sample.key: _light(sample) for sample in exporter.read(folder)}
+    result = Comparison()
+    held = [c for c in columns if c.name not in dropped]
+    for sample in given:
+        result.samples += 1
+        other = found.pop(sample.key, None)
+        if other is None:
+            result.missing += 1
+            _tell(result, f"{sample.key} is missing")
+        else:
+            _compare(exporter, sample, other, held, result)
+    result.alien = len(found)
+    for key in list(found)[:MOST]:
+        _tell(result, f"{key} was never exported")
+    return result
+
+
+@dataclass(frozen=True)
+class _Light:
+    """A sample that came back, its picture as a digest of the bytes and, where it can be decoded, of the pixels."""
+
+    sample: Sample
+    digest: bytes
+    pixels: bytes
+
+
+def _light(sample: Sample) -> _Light:
+    from dataclasses import replace
+
+    return _Light(replace(sample, data=b""), _digest(sample.data), b"" if not sample.data else _pixels(sample.data))
+
+
+def _digest(data: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def _pixels(data: bytes) -> bytes:
+    try:
+        picture = decode(data)
+    except ValueError:
+        return b""
+    return _digest(picture.tobytes() + str(picture.shape).encode())
+
+
+def _compare(exporter: Exporter, given: Sample, other: _Light, held: Sequence[Column], result: Comparison) -> None:
+    found = other.sample
+    if other.pixels and _digest(given.data) != other.digest and _pixels(given.data) != other.pixels:
+        _wrong(result, "picture", f"{given.key}: its picture has other pixels")
+    if found.split != given.split:
+        _wrong(result, "split", f"{given.key}: split {found.split!r} instead of {given.split!r}")
+    if len(found.faces) != len(given.faces):
+        _wrong(result, "faces", f"{given.key}: {len(found.faces)} faces instead of {len(given.faces)}")
+        return
+    for first, second in zip(given.faces, _ordered(given.faces, found.faces), strict=True):
+        if not exporter.same_box(first, second):
+            _wrong(result, "box", f"{given.key}: box {second.box} instead of {first.box}")
+        for column in held:
+            value, back = first.labels.get(column.name), second.labels.get(column.name)
+            result.values[column.name] += 1
+            if not exporter.same(column, value, back):
+                _wrong(result, column.name, f"{given.key}: {column.name} is {_short(back)} instead of {_short(value)}")
+
+
+def _ordered(given: tuple[FaceItem, ...], found: tuple[FaceItem, ...]) -> tuple[FaceItem, ...]:
+    """Found faces in the order of the given ones, by id where they have one."""
+    by_id = {f.face_id: f for f in found if f.face_id}
+    if len(by_id) == len(found) and all(g.face_id in by_id for g in given):
+        return tuple(by_id[g.face_id] for g in given)
+    return found
+
+
+def _wrong(result: Comparison, what: str, text: str) -> None:
+    result.wrong[what] += 1
+    _tell(result, text)
+
+
+def _tell(result: Comparison, text: str) -> None:
+    if len(result.examples) < MOST:
+        result.examples.append(text)
+
+
+def _short(value: Any) -> str:
+    text = np.array2string(value, threshold=6) if isinstance(value, np.ndarray) else repr(value)
+    return " ".join(text.split())[:80]

@@ -1,0 +1,87 @@
+"""Bytes of a sample: the picture's own without its private metadata where that can be, else encoded anew."""
+
+from __future__ import annotations
+
+import struct
+
+import cv2
+import numpy as np
+
+from annotators.crops import Pixels
+from curate.ingest.jpeg import APP1, EOI, SOI, SOS, TEM
+from schemas import UnknownNameError
+
+SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
+QUALITY = 95
+APP2, APP13, COM = 0xE2, 0xED, 0xFE
+PRIVATE = (APP1, APP13, COM)
+"""JPEG headers that can say where and by whom a picture was taken: EXIF and XMP, IPTC, comments."""
+PRIVATE_CHUNKS = (b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME")
+
+
+def encode(pixels: Pixels, form: str, quality: int = QUALITY) -> bytes:
+    """RGB pixels as JPEG, PNG or WebP bytes, without metadata.
+
+    Raises:
+        UnknownNameError: for another form.
+    """
+    if form not in SUFFIXES:
+        raise UnknownNameError("picture format", form, SUFFIXES)
+    how = {"jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality], "webp": [cv2.IMWRITE_WEBP_QUALITY, quality]}.get(form, [])
+    done, data = cv2.imencode(SUFFIXES[form], cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), how)
+    if not done:
+        raise RuntimeError(f"OpenCV was built without {form}")
+    return bytes(data)
+
+
+def decode(data: bytes) -> Pixels:
+    """Encoded bytes of an export as RGB, shape (height, width, 3)."""
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if found is None:
+        raise ValueError("these bytes are no picture")
+    return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def without_metadata(data: bytes, form: str) -> bytes | None:
+    """The same coded picture without EXIF, XMP, IPTC and comments; None where it cannot be had without decoding.
+
+    A colour profile stays, since the colours need it.
+
+    Args:
+        data: An encoded picture.
+        form: Its format as the images table has it, such as `JPEG`.
+    """
+    if form == "JPEG":
+        return _jpeg(data)
+    return _png(data) if form == "PNG" else None
+
+
+def _jpeg(data: bytes) -> bytes:
+    kept, at = [data[:2]], 2
+    while at + 4 <= len(data):
+        start = at
+        while data[at] == 0xFF:
+            at += 1
+        marker = data[at]
+        if marker in (SOI, TEM):
+            at += 1
+            continue
+        if marker in (SOS, EOI):
+            kept.append(data[start:])
+            break
+        end = at + 1 + struct.unpack_from(">H", data, at + 1)[0]
+        if marker not in PRIVATE:
+            kept.append(data[start:end])
+        at = end
+    return b"".join(kept)
+
+
+def _png(data: bytes) -> bytes:
+    kept, at = [data[:8]], 8
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        end = at + 12 + length
+        if data[at + 4 : at + 8] not in PRIVATE_CHUNKS:
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)

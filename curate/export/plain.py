@@ -1,0 +1,72 @@
+"""Label values as JSON and back, for formats that carry them as text beside the picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from curate.export.sample import FaceItem, Sample
+from schemas import REGISTRY, Column, Kind
+from schemas.columns import faces
+
+BOX = "box"
+
+
+def to_plain(value: Any) -> Any:
+    """Numbers, texts, lists and objects only; arrays become nested lists, NaN becomes null."""
+    if isinstance(value, np.ndarray):
+        return to_plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return to_plain(value.item())
+    if isinstance(value, float):
+        return _short(value) if math.isfinite(value) else None
+    return value
+
+
+def _short(value: float) -> float:
+    """The shortest decimal that is the same number in single precision, which is what columns hold."""
+    return float(np.format_float_positional(np.float32(value), unique=True)) if abs(value) < 1e15 else value
+
+
+def from_plain(column: Column, value: Any) -> Any:
+    """A value of a column from JSON: arrays for points and vectors, NaN where a point was null."""
+    if value is None or column.kind not in (Kind.POINTS, Kind.VECTOR):
+        return value
+    return np.array([np.nan if v is None else v for v in np.array(value, object).ravel()], np.float32).reshape(
+        np.shape(value)
+    )
+
+
+def face_record(face: FaceItem, columns: Sequence[Column]) -> dict[str, Any]:
+    """One face as JSON: id, box and the columns; nulls are left out."""
+    record: dict[str, Any] = {faces.FACE_ID.name: face.face_id, BOX: to_plain(list(face.box)) if face.box else None}
+    for column in columns:
+        value = to_plain(face.labels.get(column.name))
+        if value is not None:
+            record[column.name] = value
+    return record
+
+
+def record_face(record: Mapping[str, Any], columns: Sequence[Column]) -> FaceItem:
+    """The reverse of `face_record`; columns that are absent are None."""
+    box = record.get(BOX)
+    labels = {c.name: from_plain(c, record.get(c.name)) for c in columns}
+    return FaceItem(str(record.get(faces.FACE_ID.name) or ""), tuple(box) if box else None, labels)
+
+
+def sample_facts(sample: Sample) -> dict[str, Any]:
+    """What is known of a picture, as JSON."""
+    facts: dict[str, Any] = to_plain(dict(sample.facts))
+    return facts
+
+
+def columns_of(names: Sequence[str]) -> list[Column]:
+    """Declared columns among names."""
+    return [REGISTRY[n] for n in names if n in REGISTRY]

@@ -1,0 +1,213 @@
+"""An export from start to end: parts that are written once, a manifest with hashes, and the comparison."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate import __version__
+from curate.engine.settings import configure
+from curate.export.base import Exporter, Part, Plan
+from curate.export.compare import Comparison, compare
+from curate.export.crops import NONE
+from curate.export.gather import Gatherer, Lost
+from curate.export.index import Entry, Index, index, label_columns
+from curate.export.options import ExportOptions
+from curate.export.permission import Blocker, label_blockers, picture_blockers
+from curate.export.pieces import WORK
+from curate.export.registry import exporter
+from curate.export.sample import Sample
+from curate.identity.progress import follow
+from curate.store import Dataset
+from curate.store.parts import read_json, write_json
+from schemas import Column, DatasetError, UsageError
+
+MANIFEST = "facecurate-export.json"
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export left.
+
+    Attributes:
+        folder: Where it is.
+        manifest: What `facecurate-export.json` says.
+        comparison: How it came back; None if that was not asked for.
+        lost: Samples whose picture could not be read any more.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    comparison: Comparison | None
+    lost: tuple[Lost, ...]
+
+
+def export(ds: Dataset, form: str, folder: str | Path, options: ExportOptions | None = None) -> Export:
+    """Write a dataset in a format, or go on with an export that was stopped, and read it back.
+
+    Args:
+        ds: The dataset.
+        form: Name of the format.
+        folder: A new or empty folder, or one with an export of the same data and settings.
+        options: See `ExportOptions`.
+
+    Raises:
+        UsageError: if the settings cannot be carried out or nothing is left to export.
+        DatasetError: if the folder holds something else, or the export does not come back as it was given.
+    """
+    options, folder = options or ExportOptions(), Path(folder)
+    writer = made(form, options)
+    columns = label_columns(ds, options)
+    dropped = dict(writer.drops(columns))
+    found = index(ds, options, writer.unit)
+    plan = Plan(tuple(c for c in columns if c.name not in dropped), found.splits, ds.info.name, options.side)
+    identity = _identity(ds, writer, options, columns)
+    _claim(folder, identity)
+    with Gatherer(ds, options, columns, writer.forms) as gatherer:
+        files = _written(writer, folder, plan, found, options, gatherer)
+        lost = tuple(gatherer.lost)
+    manifest = _manifest(ds, identity, found, dropped, files, lost, _blockers(ds, columns, options, found))
+    comparison = None
+    if options.verify:
+        comparison = verified(ds, writer, folder, options, found, columns, dropped)
+        manifest["comparison"] = comparison.as_dict()
+    write_json(folder / MANIFEST, manifest)
+    _tidy(folder)
+    return Export(folder, manifest, comparison, lost)
+
+
+def made(form: str, options: ExportOptions) -> Exporter:
+    """The exporter with its settings.
+
+    Raises:
+        UnknownNameError: for a format or setting that is none.
+        UsageError: if it needs cut faces and the options keep whole pictures.
+    """
+    cls = exporter(form)
+    config = configure(cls.config_type, options.format_settings, cls.name)
+    cls.preflight(config)
+    if cls.needs_crop and options.crop == NONE:
+        raise UsageError(f"{form} holds cut faces of one size", fix="Add --crop crop224, arcface, ffhq, ...")
+    return cls(config)
+
+
+def verified(
+    ds: Dataset, writer: Exporter, folder: Path, options: ExportOptions, found: Index, columns: Sequence[Column],
+    dropped: dict[str, str],
+) -> Comparison:  # fmt: skip
+    """Make the samples again and hold the export against them."""
+    with Gatherer(ds, options, columns, writer.forms) as gatherer:
+        given = (sample for _, _, part in found.parts(options.shard) for sample in gatherer.samples(part))
+        told = follow(given, len(found.entries), "reading back", options.quiet)
+        return compare(writer, folder, told, columns, dropped)
+
+
+def _written(
+    writer: Exporter, folder: Path, plan: Plan, found: Index, options: ExportOptions, gatherer: Gatherer
+) -> dict[str, dict[str, Any]]:
+    """Write the parts that are missing and close the export; gives every file with its size and hash."""
+    writer.begin(folder, plan)
+    files: dict[str, dict[str, Any]] = {}
+    parts: list[Part] = []
+    work = list(found.parts(options.shard))
+    for split, number, entries in follow(work, len(work), f"exporting {writer.name}", options.quiet):
+        part = Part(split, number, plan.columns)
+        parts.append(part)
+        marker = folder / WORK / f"{split or '_'}-{number:05d}.json"
+        if not marker.is_file():
+            before = len(gatherer.lost)
+            done = _hashed(folder, writer.write(folder, part, gatherer.samples(entries)))
+            gone = [vars(x) for x in gatherer.lost[before:]]
+            write_json(marker, {"files": done, "lost": gone})
+        told = read_json(marker)
+        files |= told["files"]
+        gatherer.lost += [Lost(**x) for x in told["lost"] if Lost(**x) not in gatherer.lost]
+    return files | _hashed(folder, writer.finish(folder, plan, parts))
+
+
+def _hashed(folder: Path, paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of files by their path below the folder."""
+    found = {}
+    for path in paths:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
+    return found
+
+
+def _identity(ds: Dataset, writer: Exporter, options: ExportOptions, columns: Sequence[Column]) -> dict[str, Any]:
+    """What decides the content: another identity must not go on in the same folder."""
+    return {
+        "format": "facecurate-export", "version": 1, "exporter": writer.name, "made_by": f"facecurate {__version__}",
+        "dataset": ds.info.name, "revision": ds.info.revision, "layers": [i.name for i in ds.layers()],
+        "columns": [c.name for c in columns], "options": json.loads(json.dumps(options.as_dict())),
+    }  # fmt: skip
+
+
+def _claim(folder: Path, identity: dict[str, Any]) -> None:
+    """Make sure that the folder is new, or holds this very export."""
+    mark = folder / WORK / "export.json"
+    if (folder / MANIFEST).is_file():
+        raise DatasetError(f"{folder} holds a finished export", fix="Give a new folder, or delete this one")
+    if mark.is_file():
+        if read_json(mark) != identity:
+            why = "it was begun with other data or settings"
+            raise DatasetError(f"{folder} holds an unfinished export of another kind", why, "Give a new folder")
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DatasetError(f"{folder} is not an empty folder", fix="Give the name of a new folder")
+    write_json(mark, identity)
+
+
+def _blockers(ds: Dataset, columns: Sequence[Column], options: ExportOptions, found: Index) -> list[Blocker]:
+    licences: Iterator[str] = (w for w, n in found.licences.items() for _ in range(n))
+    return [*picture_blockers(licences), *label_blockers(ds, columns, options.layers)]
+
+
+def _manifest(
+    ds: Dataset, identity: dict[str, Any], found: Index, dropped: dict[str, str], files: dict[str, dict[str, Any]],
+    lost: Sequence[Lost], blockers: Sequence[Blocker],
+) -> dict[str, Any]:  # fmt: skip
+    entries: Callable[[str], list[Entry]] = lambda split: [e for e in found.entries if e.split == split]  # noqa: E731
+    return {
+        **identity,
+        "samples": {split or "none": len(entries(split)) for split in found.splits},
+        "faces": sum(len(e.rows) for e in found.entries),
+        "left_out": dict(found.left_out),
+        "lost": [vars(x) for x in lost],
+        "drops": dropped,
+        "commercial": {"allowed": not blockers, "blockers": [vars(b) for b in blockers]},
+        "files": files,
+        "comparison": None,
+    }
+
+
+def _tidy(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+
+
+def check_files(folder: Path) -> list[str]:
+    """Files of an export that are missing or changed since it was written.
+
+    Raises:
+        DatasetError: if the folder holds no export.
+    """
+    told = read_json(folder / MANIFEST)["files"]
+    found = []
+    for name, facts in told.items():
+        path = folder / name
+        if not path.is_file():
+            found.append(f"{name} is missing")
+        elif _hashed(folder, [path])[name] != facts:
+            found.append(f"{name} has changed")
+    return found
+
+
+__all__ = ["Export", "Sample", "check_files", "export"]
