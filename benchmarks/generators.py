@@ -226,6 +226,10 @@ def figures_text(known: Mapping[str, Any], fresh: Mapping[str, Result], count: i
         if groups:
             worst = min(groups, key=lambda k: groups[k])
             entry |= {"worst": worst, "worst_kept": round(groups[worst], 2), "worst_n": len(result.groups[worst])}
+        ranked = sorted(result.promises, key=lambda k: -len(result.promises[k]))
+        entry["promises"] = {
+            f'"{k}"': [round(float(np.mean(result.promises[k])), 2), len(result.promises[k])] for k in ranked
+        }
         if result.cosines:
             entry["cosine"] = round(float(np.median(result.cosines)), 2)
         if result.seconds:

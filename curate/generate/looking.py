@@ -18,8 +18,8 @@ from curate.engine.plan import DEFAULT_DETECTOR, Choice, choose
 from schemas import Column
 from schemas.columns import faces, labels
 
-FREE = ("age", "gender")
-"""Annotators that are no default any more but give a second opinion, and whose models come with the product."""
+FREE = ("age", "gender", "shape")
+"""Annotators outside the default set whose models come with the product: second opinions, and what none else gives."""
 BATCH = 16
 
 
@@ -34,11 +34,13 @@ class Seen:
 
     Attributes:
         box: x, y, width, height in pixels of the picture.
+        points: The detector's five points, x and y in turn.
         count: Faces in the picture.
         said: Annotator -> column name -> value.
     """
 
     box: tuple[float, float, float, float]
+    points: tuple[float, ...]
     count: int
     said: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -50,6 +52,12 @@ class Seen:
     def value(self, column: Column) -> Any:
         """What the first annotator that has an answer says of a column."""
         return next((v[column.name] for v in self.said.values() if v.get(column.name) is not None), None)
+
+    def row(self) -> dict[str, Any]:
+        """The face as a row of a dataset would have it: its place and what the last annotator says of each column."""
+        place = dict(zip((c.name for c in faces.BOX), self.box, strict=True))
+        labelled = {name: value for values in self.said.values() for name, value in values.items()}
+        return {**labelled, **place, faces.POINTS_5.name: list(self.points)}
 
     @property
     def embedding(self) -> Any:
@@ -104,8 +112,9 @@ class Looker:
             for values, row in zip(said, rows.to_pylist(), strict=True):
                 values[runner.name] = {c.name: row[c.name] for c in runner.provides}
         seen = {}
-        for key, values, box in zip(present, said, _boxes(batch.table), strict=True):
-            seen[key] = Seen(box, len(present[key]), values)
+        points = batch.table.column(faces.POINTS_5.name).to_pylist()
+        for key, values, box, five in zip(present, said, _boxes(batch.table), points, strict=True):
+            seen[key] = Seen(box, tuple(five), len(present[key]), values)
         return [seen.get(key) for key in images]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from annotators.crops import Pixels
 from curate.generators.base import CannotGenerate, Config, Generator, Made, Parameters, Request
-from curate.generators.promise import Identity, Promise
+from curate.generators.promise import Change, Identity, Move, Promise
 from curate.generators.subject import Subject
 from schemas import UnknownNameError
 from schemas.columns import labels
@@ -67,7 +67,8 @@ class MirroredHalves(Generator):
         weight = np.where(own, 1.0, 0.0)
         weight = np.clip(weight + np.where(own, -1, 1) * np.clip(0.5 - np.abs(x) / (SEAM * side), 0, 0.5), 0, 1)
         mixed = upright * weight[None, :, None] + upright[:, ::-1] * (1 - weight)[None, :, None]
-        promise = Promise(Identity.OPEN, keeps=(labels.RACE, labels.GENDER, labels.MONK))
+        evener = Change(labels.SYMMETRY_APPEARANCE, Move.UP)
+        promise = Promise(Identity.OPEN, (evener,), keeps=(labels.RACE, labels.GENDER, labels.MONK))
         yield Made(np.asarray(np.rint(mixed), np.uint8), promise)
 
 
