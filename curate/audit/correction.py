@@ -45,6 +45,8 @@ ALIKE = 0.1
 """Rows of a confusion whose distance is less are said not to tell two groups apart."""
 SURE = 3.0
 """Nor do rows that lie apart by less than this many standard deviations of their distance."""
+CERTAIN = 0.99
+"""Level of the largest count of a set, which the counts of its groups do not exceed."""
 UNTOLD = 0.5
 """An interval of a share wider than this tells next to nothing."""
 LENGTH = 1e-12
@@ -155,9 +157,9 @@ def corrected(
     condition = float(np.linalg.cond(mean))
     validated = members @ rows.validated
     place = {answer: i for i, answer in enumerate(rows.answers)}
-    own = np.array([place[label] for label in rows.labels])
-    heard = (members @ counts[own]).astype(np.int64)
-    total = int(heard.sum()) if groups is None else int(counts[own].sum())
+    columns = np.array([place[label] for label in rows.labels])
+    heard = (members @ counts[columns]).astype(np.int64)
+    total = int(heard.sum()) if groups is None else int(counts[columns].sum())
     if not faces:
         nothing = undefined(math.nan, 0)
         empty = tuple(
@@ -165,12 +167,23 @@ def corrected(
         )
         return Corrected(empty, 0, _seen(rows), condition, target, ("no face was answered",))
     composition = likeliest(counts, mean)
-    ends = [interval(s, faces, target == "population") for s in _sums(counts, rows, members, composition, rounds, seed)]
+    pairs = _untold(rows, rounds, seed)
+    sets = _together(pairs, rows.labels)
+    sums = _sums(counts, rows, np.vstack([members, sets]), composition, rounds, seed)
+    own_ends = [interval(s, faces, target == "population") for s in sums[: len(names)]]
+    capped = _capped(own_ends, members, sets, [
+        interval(s, faces, target == "population", CERTAIN)[1] for s in sums[len(names):]
+    ])  # fmt: skip
     found = tuple(
         _group(name, int(n), total, float(value), pair, faces, int(v))
-        for name, n, value, pair, v in zip(names, heard, members @ composition * faces, ends, validated, strict=True)
+        for name, n, value, pair, v in zip(names, heard, members @ composition * faces, capped, validated, strict=True)
     )
-    return Corrected(found, faces, _seen(rows), condition, target, tuple(_notes(rows, found, condition, rounds, seed)))
+    joint = [
+        _joint(rows.labels, one, float(one @ composition), interval(s, faces, target == "population"), faces)
+        for one, s in zip(sets, sums[len(names):], strict=True)
+    ]  # fmt: skip
+    notes = _notes(rows, found, condition, pairs, joint)
+    return Corrected(found, faces, _seen(rows), condition, target, tuple(notes))
 
 
 def likeliest(counts: Floats, chances: Floats) -> Floats:
@@ -272,14 +285,46 @@ def _seen(rows: Rows) -> int:
     return int(rows.validated.sum())
 
 
-def _notes(rows: Rows, found: Sequence[CorrectedGroup], condition: float, rounds: int, seed: int) -> list[str]:
+def _together(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> Floats:
+    """Sets of labels that cannot be told from one another, (sets, K); none that holds all labels."""
+    leader = {label: label for label in labels}
+    for a, b in pairs:
+        one, other = leader[a], leader[b]
+        leader = {label: one if of == other else of for label, of in leader.items()}
+    leaders = list(dict.fromkeys(leader.values()))
+    found = np.array([[float(leader[label] == of) for label in labels] for of in leaders])
+    size = found.sum(1)
+    return np.asarray(found[(size > 1) & (size < len(labels))])
+
+
+def _capped(
+    ends: list[tuple[float, float]], members: Floats, sets: Floats, most: list[float]
+) -> list[tuple[float, float]]:
+    """Intervals of groups, which have at most as many faces as a set that holds them."""
+    found = []
+    for (low, high), own in zip(ends, members, strict=True):
+        caps = [cap for one, cap in zip(sets, most, strict=True) if (own <= one).all()]
+        most_of_all = min([high, *caps])
+        found.append((min(low, most_of_all), most_of_all))
+    return found
+
+
+def _joint(labels: Sequence[str], held: Floats, share: float, ends: tuple[float, float], faces: int) -> str:
+    names = " and ".join(label for label, inside in zip(labels, held, strict=True) if inside)
+    low, high = min(ends[0] / faces, share), max(ends[1] / faces, share)
+    return f"{names} together are {share:.1%} ({low:.1%} to {high:.1%}) of the faces"
+
+
+def _notes(
+    rows: Rows, found: Sequence[CorrectedGroup], condition: float, pairs: Sequence[tuple[str, str]], joint: list[str]
+) -> list[str]:
     notes = []
     for label, n in zip(rows.labels, rows.validated.tolist(), strict=True):
         if n < FEW:
-            faces = "no face" if not n else f"only {n} face{'s' if n > 1 else ''}"
-            notes.append(f"{faces} of {label} was validated: what is said of them is hardly known")
-    pairs = _untold(rows, rounds, seed)
+            faces = "no face" if not n else f"only {n} face{'s' * (n > 1)}"
+            notes.append(f"{faces} of {label} {'were' if n > 1 else 'was'} validated: its answers are hardly known")
     notes += [f"the confusion cannot tell {a} from {b}: their intervals are wide" for a, b in pairs]
+    notes += joint
     if condition > ILL and not pairs:
         notes.append(f"the confusion hardly tells some groups apart (condition number {condition:.0f})")
     wide = [g.name for g in found if g.share.high - g.share.low > UNTOLD]

@@ -50,26 +50,28 @@ class Sums:
     third: Floats
 
 
-def interval(sums: Sums, faces: int, population: bool = False) -> tuple[float, float]:
-    """The plausible counts of a group, at the level.
+def interval(sums: Sums, faces: int, population: bool = False, level: float = LEVEL) -> tuple[float, float]:
+    """The plausible counts of a group.
 
     Args:
         sums: From the answers.
         faces: Faces in all.
         population: The count to be expected of as many faces of the same origin, not that of these faces.
+        level: How often the interval is to hold the true count.
 
     Returns:
         Least and largest count, 0 to `faces`.
     """
     grid = _grid(sums, faces)
     deviates = _deviates(sums, grid, faces, population)
-    plausible = _plausible(deviates, deviates[0], deviates[-1])
+    ends = float(deviates[0]), float(deviates[-1])
+    plausible = _plausible(deviates, *ends, level)
     inside = np.flatnonzero(plausible)
     first, last = grid[max(inside[0] - 1, 0)], grid[min(inside[-1] + 1, len(grid) - 1)]
     fine = np.linspace(first, last, FINE)
     if not population and last - first <= 4 * FINE:
         fine = np.arange(first, last + 1)
-    found = fine[_plausible(np.interp(fine, grid, deviates), deviates[0], deviates[-1])]
+    found = fine[_plausible(np.interp(fine, grid, deviates), *ends, level)]
     return float(found[0]), float(found[-1])
 
 
@@ -103,32 +105,33 @@ def _deviates(sums: Sums, grid: Floats, faces: int, population: bool) -> Floats:
     return np.asarray(special.ndtri(np.maximum.accumulate(chance)), np.float64)
 
 
-def _plausible(deviates: Floats, lowest: float, highest: float) -> NDArray[np.bool_]:
+def _plausible(deviates: Floats, lowest: float, highest: float, level: float) -> NDArray[np.bool_]:
     """Which counts the likelihood ratio keeps; at least one."""
     beyond = max(lowest, -highest, 0.0)
     ratio = deviates**2 - beyond**2
-    kept = ratio <= critical(deviates - lowest, highest - lowest)
+    kept = ratio <= critical(deviates - lowest, highest - lowest, level)
     if not kept.any():
         kept[int(np.argmin(np.abs(deviates)))] = True
     return kept
 
 
-def critical(places: Floats, size: float) -> Floats:
+def critical(places: Floats, size: float, level: float = LEVEL) -> Floats:
     """Critical value of the likelihood ratio for a normal mean that lies between bounds, with standard deviation 1.
 
-    3.84 far from both bounds and 2.71 on one of them.
+    At the level of 95 %, 3.84 far from both bounds and 2.71 on one of them.
 
     Args:
         places: Distance of the means from the lower bound, 0 to `size`.
         size: Distance of the bounds.
+        level: How often the interval is to hold the mean, at least a half.
     """
     ndtr = scipy("special").ndtr
-    low, high = np.full(places.shape, 0.5), np.full(places.shape, 4.5)
+    low, high = np.zeros(places.shape), np.full(places.shape, FAR**2)
     up = np.maximum(size - places, 0.0)
     for _ in range(40):
         middle = (low + high) / 2
         covered = ndtr(_reach(up, middle)) - ndtr(-_reach(places, middle))
-        low, high = np.where(covered < LEVEL, middle, low), np.where(covered < LEVEL, high, middle)
+        low, high = np.where(covered < level, middle, low), np.where(covered < level, high, middle)
     return np.asarray(high)
 
 

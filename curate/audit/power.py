@@ -93,8 +93,8 @@ def _noncentrality(freedom: int, level: float, power: float) -> float:
     low, high = 0.0, 2 * cut + 10.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        # the wrong side is beyond reach of the distribution's numerics for large non-centralities, and nil there
-        wrong = float(stats.nct.cdf(-cut, freedom, middle)) if middle < cut else 0.0
-        enough = float(stats.nct.sf(cut, freedom, middle)) + wrong >= power
+        # scipy gives NaN for the wrong side where its chance is nil
+        wrong = float(stats.nct.cdf(-cut, freedom, middle))
+        enough = float(stats.nct.sf(cut, freedom, middle)) + (0.0 if math.isnan(wrong) else wrong) >= power
         low, high = (low, middle) if enough else (middle, high)
     return high
