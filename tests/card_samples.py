@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def pictures(path: Path) -> Dataset:
         images.ORIENTATION: [6, 1, None] + [None] * 8, images.STATUS: ["ok"] * 10 + ["rejected"],
         images.REASON: [""] * 10 + ["corrupt"], images.LICENCE: ["CC0-1.0"] * 4 + [None] * 7,
         images.IS_SYNTHETIC: [False] * 8 + [True, True, None], images.PARENT: [None] * 8 + ["i0", None, None],
-        images.EXTRA: [None] * 8 + [json.dumps({"generator": "relight"})] * 2 + [None],
+        images.GENERATOR: [None] * 8 + ["relight/1", None, None],
     }))  # fmt: skip
     return ds
 

@@ -19,6 +19,7 @@ from curate.audit.chart_graph import Dot, Line, graph
 from curate.audit.charts import Change, Crossed, Effect, ShareRow, Signed
 from curate.audit.page import Pictures, render
 from curate.audit.page_changes import changes
+from curate.audit.page_people import lacking
 from curate.audit.page_views import HEADLINES, Table, headline, sentence, telling, words
 from curate.audit.results import Finding
 from curate.audit.sections import GroupFigure
@@ -108,6 +109,15 @@ def test_crossed_groups_and_empty_ones(html: str) -> None:
     assert f"perceived gender {words('*').strip()} team" in text
     assert "Male · red" in text, "no man is in team red"
     assert "Without any face 2 groups" in text
+
+
+def test_who_is_missing_most_stands_on_top(found: tuple[Dataset, Audit]) -> None:
+    first, *others = lacking(found[1])
+    assert (first.group, first.n, first.wanted) == ("Male", 25, 50)
+    assert first.sentence == "25 faces where an even share would be 50"
+    assert "no face where an even share would be 17" in [o.sentence for o in others]
+    text = Page(render(found[1])).text
+    assert text.index("25 faces where an even share would be 50") < text.index("All findings")
 
 
 def test_what_is_not_there_says_why(html: str) -> None:

@@ -62,7 +62,7 @@ def test_facts_of_the_pictures(tmp_path: Path) -> None:
     found = measure(pictures(tmp_path / "faces")).pictures
     assert found.licences == {"": 6, "CC0-1.0": 4}
     assert (found.gps, found.turned, found.synthetic, found.with_parent) == (3, 1, 2, 1)
-    assert found.generators == {"relight": 2}
+    assert found.generators == {"": 1, "relight/1": 1}
     assert found.formats == {"JPEG": 10}
 
 
@@ -73,7 +73,10 @@ def test_the_card_says_what_was_counted(tmp_path: Path) -> None:
     assert gender["the model abstained"][0] == "1"
     assert gender["no label"][0] == "1"
     assert rows(text, "reason") == {"corrupt": ["1"]}
-    assert "2 pictures (20%) are marked as made by a generator: relight (2); of 1 the source picture" in text
+    assert (
+        "2 pictures (20%) are marked as made by a generator: unnamed (1), relight/1 (1); of 1 the source picture"
+        in text
+    )
     assert "3 carry a GPS position" in text
     assert rows(text, "layer")["quality.v1"][2:5] == ["9", "0", "1"], "failed is not absent"
 

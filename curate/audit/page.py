@@ -56,6 +56,7 @@ def render(audit: Audit, *, before: Mapping[str, Any] | None = None, pictures: P
         uses=uses,
         least=int(audit.options.get("min_group", 0)),
         headline=page_views.headline(audit),
+        lacking=page_people.lacking(audit),
         columns=page_people.columns(audit, pictures or Pictures()),
         crossings=page_people.crossings(audit),
         corrected=page_people.corrected(audit),

@@ -18,7 +18,12 @@ from curate.report.charts import Bar, bars
 MOST_SHORT = 8
 """Groups of a crossing that are listed as too few."""
 MOST_EMPTY = 60
-MOST_SMALL = 24
+MOST_LACKING = 4
+EVEN = "uniform"
+"""Name of the target that gives every group the same share."""
+MOST_SMALL = 16
+MOST_CELLS = 8
+"""Figures of small groups on the page, at most; all stand in the JSON."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,23 @@ class ColumnView:
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """A group that is short of its target: whose share is surely below it."""
+
+    by: str
+    group: str
+    n: int
+    wanted: int
+    even: bool
+
+    @property
+    def sentence(self) -> str:
+        """Such as `32 faces where an even share would be 101`."""
+        faces = "no face" if not self.n else f"{self.n:,} face{'' if self.n == 1 else 's'}"
+        return f"{faces} where {'an even share' if self.even else 'the target'} would be {self.wanted:,}"
+
+
+@dataclass(frozen=True)
 class CrossingView:
     """Several columns crossed: a map where there are two, the groups that are most short, the empty ones."""
 
@@ -51,6 +73,20 @@ class CrossingView:
     short: Table
     empty: tuple[str, ...]
     more_empty: int
+
+
+def lacking(audit: Audit) -> tuple[Lacking, ...]:
+    """Who is missing most: of each grouping the group that lacks most faces, the greatest lack first."""
+    found = []
+    for one in audit.representation:
+        below = [g for g in one.groups if math.isfinite(g.target) and g.share.high < g.target and g.short > 0]
+        if below:
+            group = max(below, key=lambda g: (g.short, g.target))
+            found.append((one, group, max(round(group.target * one.n), 1)))
+    ranked = sorted(found, key=lambda item: -item[1].short)[:MOST_LACKING]
+    return tuple(
+        Lacking(words(one.by), words(group.name), group.n, wanted, one.target == EVEN) for one, group, wanted in ranked
+    )
 
 
 def columns(audit: Audit, pictures: Pictures) -> tuple[ColumnView, ...]:
@@ -153,7 +189,7 @@ def _corrected_table(found: Corrected) -> Table:
 def small_cells(audit: Audit) -> tuple[tuple[Figure, Table], ...]:
     """Small groups: the raw and the shrunken figure, and what difference could have been seen."""
     found = []
-    for cells in audit.small_cells:
+    for cells in sorted(audit.small_cells, key=lambda c: "*" in c.by)[:MOST_CELLS]:
         share = measure(cells.figure, share=True)
         shown = cells.groups[:MOST_SMALL]
         rows = [GroupFigure(g.name, g.n, False, g.shrunk) for g in shown]

@@ -34,8 +34,6 @@ BOOKKEEPING = (labels.IDENTITY.name, labels.DUPLICATES.name)
 AGES = (labels.AGE, labels.AGE_GROUP, labels.AGE_PROB)
 MEASURED = (labels.QUALITY_SCORE, labels.YAW, faces.SCORE, faces.BOX_W, faces.BOX_H)
 """Numbers whose spread the card tells, where they are there."""
-GENERATOR = f"{images.EXTRA.name}.generator"
-"""Column of a list that names the generator of a picture."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ class Pictures:
         turned: Pictures whose EXIF data turned them.
         synthetic: Pictures marked as made by a generator.
         with_parent: Generated pictures whose source picture is on record.
-        generators: Generator -> pictures, as far as the list of pictures names one.
+        generators: Generator -> pictures; the empty text where none is named.
         frames: Pictures that are frames of videos.
     """
 
@@ -255,14 +253,11 @@ def _count(flags: pa.ChunkedArray) -> int:
 
 
 def _pictures(ds: Dataset) -> Pictures:
-    from curate.store.images import extra_names
-
     wanted = [
         images.STATUS, images.LICENCE, images.CONSENT, images.FORMAT, images.HAS_GPS, images.ORIENTATION,
-        images.IS_SYNTHETIC, images.PARENT, images.VIDEO_ID,
+        images.IS_SYNTHETIC, images.PARENT, images.GENERATOR, images.VIDEO_ID,
     ]  # fmt: skip
-    named = GENERATOR in extra_names(ds)
-    table = ds.images([*wanted, *([GENERATOR] if named else [])])
+    table = ds.images(wanted)
     table = table.filter(pc.equal(table.column(images.STATUS.name), ImageStatus.OK.value))
     synthetic = pc.fill_null(table.column(images.IS_SYNTHETIC.name), False)
     generated = table.filter(synthetic)
@@ -274,7 +269,7 @@ def _pictures(ds: Dataset) -> Pictures:
         turned=_count(pc.greater(table.column(images.ORIENTATION.name), 1)),
         synthetic=generated.num_rows,
         with_parent=generated.num_rows - generated.column(images.PARENT.name).null_count,
-        generators=_texts(generated.column(GENERATOR), "") if named else {},
+        generators=_texts(generated.column(images.GENERATOR.name), ""),
         frames=table.num_rows - table.column(images.VIDEO_ID.name).null_count,
     )
 
