@@ -13,6 +13,7 @@ from scipy import stats
 from scipy.stats.contingency import association
 from sklearn.metrics import mutual_info_score
 
+from curate.audit.clusters import design
 from curate.audit.concentration import concentration
 from curate.audit.errors import outcome_rates
 from curate.audit.exact import clopper_pearson, goodman, mean_of, rates, shares
@@ -278,3 +279,31 @@ def test_concentration_by_hand() -> None:
     assert one.effective == pytest.approx(100**2 / (97**2 + 3))
     assert (one.largest, one.top_people, one.top_share) == (97, 1, 0.97)
     assert concentration([0, 0]).people == 0
+
+
+def test_faces_of_one_person_count_once_where_they_are_all_alike() -> None:
+    groups = np.repeat([0, 0, 0, 1, 1, 2], 4).astype(np.int32)
+    people = np.repeat(np.arange(6), 4).astype(np.int32)
+    found = design(groups, 4, people)
+    # 6 people instead of 24 faces, and 6 / 5 for their number being small; a group without faces takes Kish's 4
+    assert found.effect == pytest.approx([4 * 6 / 5] * 3 + [4.0])
+    assert design(groups, 4, np.arange(24, dtype=np.int32)).mean == 1.0
+    wide = shares([12, 8, 4, 0], worth=24 / found.effect)[0]
+    reference = stats.beta.ppf([0.025, 0.975], [2.5, 3.5], [3.5, 2.5])
+    assert (wide.low, wide.high) == pytest.approx(tuple(reference), **NEAR)
+
+
+def test_intervals_of_shares_hold_the_truth_where_people_have_many_photos() -> None:
+    rng = np.random.default_rng(8)
+    true = np.array([0.6, 0.3, 0.1])
+    inside, naive = [], []
+    for _ in range(400):
+        photos = rng.geometric(0.3, 120)
+        groups = np.repeat(rng.choice(3, 120, p=true), photos).astype(np.int32)
+        people = np.repeat(np.arange(120), photos).astype(np.int32)
+        counts = np.bincount(groups, minlength=3)
+        effect = design(groups, 3, people).effect
+        for kept, worth in ((inside, counts.sum() / effect), (naive, None)):
+            kept += [e.low <= t <= e.high for e, t in zip(shares(counts, worth=worth), true, strict=True)]
+    assert 0.93 <= np.mean(inside) <= 0.985
+    assert np.mean(naive) < 0.8

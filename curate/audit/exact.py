@@ -36,7 +36,7 @@ def clopper_pearson(hits: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     1934, by quantiles of the beta distribution.
 
     Args:
-        hits: Cases that count, (k,).
+        hits: Cases that count, (k,); need not be whole, as effective numbers are not.
         n: Cases, (k,).
 
     Returns:
@@ -46,12 +46,12 @@ def clopper_pearson(hits: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
     x, size = np.broadcast_arrays(np.asarray(hits, np.float64), np.asarray(n, np.float64))
     cut = (1 - LEVEL) / 2
     with np.errstate(invalid="ignore"):
-        low = np.where(x > 0, stats.beta.ppf(cut, np.maximum(x, 1), size - x + 1), 0.0)
-        high = np.where(x < size, stats.beta.ppf(1 - cut, x + 1, np.maximum(size - x, 1)), 1.0)
+        low = np.where(x > 0, stats.beta.ppf(cut, np.where(x > 0, x, 1), size - x + 1), 0.0)
+        high = np.where(x < size, stats.beta.ppf(1 - cut, x + 1, np.where(x < size, size - x, 1)), 1.0)
     return np.where(size > 0, low, np.nan), np.where(size > 0, high, np.nan)
 
 
-def goodman(counts: ArrayLike) -> tuple[Floats, Floats]:
+def goodman(counts: ArrayLike, n: ArrayLike | None = None) -> tuple[Floats, Floats]:
     """Simultaneous intervals of the shares of a multinomial: all of them hold together.
 
     L. Goodman, "On simultaneous confidence intervals for multinomial proportions", 1965: Wilson's interval at the
@@ -59,57 +59,61 @@ def goodman(counts: ArrayLike) -> tuple[Floats, Floats]:
 
     Args:
         counts: Cases of each group, (k,).
+        n: All cases; or for each group the effective number that its share rests on, (k,), beside effective counts.
     """
-    stats = scipy("stats")
     x = np.asarray(counts, np.float64)
-    n, k = float(x.sum()), len(x)
-    if not n:
-        return np.full(k, np.nan), np.full(k, np.nan)
-    square = float(stats.chi2.ppf(1 - (1 - LEVEL) / k, 1))
-    middle = square + 2 * x
-    half = np.sqrt(square * (square + 4 * x * (n - x) / n))
-    return (np.maximum(middle - half, 0) / (2 * (n + square)),
-            np.minimum((middle + half) / (2 * (n + square)), 1.0))  # fmt: skip
+    total = np.broadcast_to(np.asarray(x.sum() if n is None else n, np.float64), x.shape)
+    square = float(scipy("stats").chi2.ppf(1 - (1 - LEVEL) / max(len(x), 1), 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = np.sqrt(square * (square + 4 * x * (total - x) / total))
+        low, high = (square + 2 * x - half) / (2 * (total + square)), (square + 2 * x + half) / (2 * (total + square))
+    known = total > 0
+    return np.where(known, np.maximum(low, 0), np.nan), np.where(known, np.minimum(high, 1), np.nan)
 
 
-def shares(counts: Sequence[int] | NDArray[np.int64], interval: str = "exact") -> list[Estimate]:
+def shares(
+    counts: Sequence[int] | NDArray[np.int64], interval: str = "exact", worth: ArrayLike | None = None
+) -> list[Estimate]:
     """Share of each group among all, with its interval.
 
     Args:
         counts: Cases of each group, (k,).
         interval: `exact`, `wilson` or `multinomial`.
+        worth: Number of independent cases that each share is worth, (k,); by default all cases. Intervals are then
+            those of that many cases (E. Korn and B. Graubard, "Confidence intervals for proportions with small
+            expected number of positive counts estimated from survey data", 1998).
     """
     x = np.asarray(counts, np.int64)
     n = int(x.sum())
     if not n:
         return [undefined(math.nan, 0) for _ in x]
-    return _estimates(x, np.full(len(x), n), interval, goodman(x) if interval == "multinomial" else None)
+    size = np.full(len(x), float(n)) if worth is None else np.asarray(worth, np.float64)
+    low, high = _ends(x / n * size, size, interval)
+    return [Estimate(int(k) / n, float(a), float(b), n, interval) for k, a, b in zip(x, low, high, strict=True)]
 
 
-def rates(
-    hits: Sequence[int] | NDArray[np.int64], n: Sequence[int] | NDArray[np.int64], interval: str = "exact"
-) -> list[Estimate]:
-    """Share of cases that count in each group, with its interval; NaN with n = 0 in an empty group."""
-    return _estimates(np.asarray(hits, np.int64), np.asarray(n, np.int64), interval, None)
+def _ends(hits: Floats, n: Floats, interval: str) -> tuple[Floats, Floats]:
+    if interval == "multinomial":
+        return goodman(hits, n)
+    if interval == "wilson":
+        pairs = [wilson(x / m if m else math.nan, m) for x, m in zip(hits.tolist(), n.tolist(), strict=True)]
+        return np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+    return clopper_pearson(hits, n)
+
+
+def rates(hits: Sequence[int] | NDArray[np.int64], n: Sequence[int] | NDArray[np.int64]) -> list[Estimate]:
+    """Share of cases that count in each group, with its exact interval; NaN with n = 0 in an empty group."""
+    x, size = np.asarray(hits, np.int64), np.asarray(n, np.int64)
+    low, high = clopper_pearson(x, size)
+    return [
+        Estimate(int(k) / int(m), float(a), float(b), int(m), "exact") if m else undefined(math.nan, 0)
+        for k, m, a, b in zip(x, size, low, high, strict=True)
+    ]
 
 
 def rate(hits: int, n: int) -> Estimate:
     """The share of one group with its exact interval."""
     return rates([hits], [n])[0]
-
-
-def _estimates(
-    hits: NDArray[np.int64], n: NDArray[np.int64], interval: str, ends: tuple[Floats, Floats] | None
-) -> list[Estimate]:
-    if interval == "wilson":
-        pairs = [wilson(int(x) / int(m) if m else math.nan, int(m)) for x, m in zip(hits, n, strict=True)]
-        ends = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
-    if ends is None:
-        ends = clopper_pearson(hits, n)
-    return [
-        Estimate(int(x) / int(m), float(low), float(high), int(m), interval) if m else undefined(math.nan, 0)
-        for x, m, low, high in zip(hits, n, *ends, strict=True)
-    ]
 
 
 def mean_of(middle: float, n: float, total: float, squares: float) -> Estimate:

@@ -183,8 +183,8 @@ def _errors(audit: Audit) -> Iterator[Finding]:
         seen.add((found.column, found.by))
         figures = {g.name: g.figure.value for g in found.groups}
         worst, best = found.gap.worst, found.gap.best
-        text = f"{found.title} of {found.column} is {figures[worst]:.2f} for {worst} ({found.by}) and " \
-               f"{figures[best]:.2f} for {best}."  # fmt: skip
+        text = f"{found.column}: {found.title} is {figures[worst]:.2f} for {worst} and {figures[best]:.2f} for " \
+               f"{best} ({found.by})."  # fmt: skip
         yield Finding("errors", found.by, found.column, text, apart.value, reach(apart), severity(apart.value),
                       found.overall.n)  # fmt: skip
 

@@ -8,9 +8,10 @@ PERCEPTION = (
     "decide about anyone."
 )
 SAMPLE = (
-    "Intervals say what the figures would be in the population that these faces were drawn from, as if faces were "
-    "drawn one by one. Faces of one photo or one person are alike, so true intervals are wider where such are many; "
-    "see copies and people."
+    "Intervals say what the figures would be in the population that these faces were drawn from. Those of the groups' "
+    "shares allow for faces of one person (or photo, where people are not known) being alike; those of labels, "
+    "quality, missing values and filters take faces as drawn one by one, so where a person has many photos true "
+    "intervals are wider and p-values larger."
 )
 PROHIBITED = (
     "EU AI Act (Regulation 2024/1689), Article 5: systems must not sort single people by biometric data to deduce "

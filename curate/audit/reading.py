@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.audit.columns import ACTION_UNITS, REGIONS, Wanted, of_images
+from curate.audit.columns import ACTION_UNITS, REGIONS, Wanted
 from curate.identity.progress import follow
 from curate.scores import scores_beside
 from curate.store.checks import as_array
@@ -71,7 +71,7 @@ class Faces:
         units: Action unit -> 1 present, 0 absent, -1 unknown, (n,); only units of which something is known.
         regions: Region -> visibility.
         states: Label column -> what became of each face, (n,).
-        ids: Identity and duplicate group of each face as codes, -1 where there is none.
+        ids: Identity, duplicate group and picture of each face as codes, -1 where there is none.
         kept: Condition -> 1 meets it, 0 does not, -1 undecided, (n,).
         speakers: Column of groups -> layer -> faces it speaks for.
     """
@@ -86,6 +86,16 @@ class Faces:
     ids: dict[str, Codes] = field(default_factory=dict)
     kept: dict[str, States] = field(default_factory=dict)
     speakers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def clusters(self) -> tuple[str, Codes] | None:
+        """What makes faces alike: their `people`, else their `photos`, with a code for each; None if nothing does."""
+        people, photos = self.ids.get(labels.IDENTITY_ID.name), self.ids.get(faces.IMAGE_ID.name)
+        if people is not None and (people >= 0).any():
+            alone = people < 0
+            codes = np.where(alone, int(people.max()) + np.cumsum(alone), people).astype(np.int32)
+            return "people", codes
+        return None if photos is None or self.pictures == self.n else ("photos", photos)
 
 
 def read_faces(view: FaceView, want: Wanted, conditions: Iterable[str], quiet: bool = True) -> Faces:
@@ -144,6 +154,7 @@ class _Reader:
             if name in REGISTRY
         }
         self.statuses = list(dict.fromkeys(i.name for infos in self.providers.values() for i in infos))
+        self.several = {name for name, infos in self.providers.items() if len(infos) > 1}
         self.flags = {n: f"{n}_abstained" for n in want.missing if f"{n}_abstained" in view.names()}
         self.voices = self._voices()
         self.pieces: dict[tuple[str, str], list[NDArray[Any]]] = {}
@@ -160,7 +171,7 @@ class _Reader:
         names = [
             *want.by, *want.labels, *want.numbers, *want.conditions, *want.missing, faces.IMAGE_ID.name,
             *(b.name for b in beside if b is not None and b.name in here),
-            *(f"status.{name}" for name in self.statuses),
+            *(f"status.{name}" for name in self.statuses), *self.flags.values(),
         ]  # fmt: skip
         names += [want.units] * bool(want.units) + [REGIONS] * want.regions
         names += [labels.IDENTITY_ID.name] * want.identity + [labels.DUPLICATE_GROUP.name] * want.duplicates
@@ -182,7 +193,7 @@ class _Reader:
         spoken = self._with_speakers(key)
         if len(self.gone):
             stay = pc.invert(pc.is_in(table.column(faces.IMAGE_ID.name), self.gone))
-            table, spoken = table.filter(stay), spoken.filter(stay)
+            table, spoken = table.filter(stay), spoken.filter(stay) if spoken.num_columns else spoken
         if not table.num_rows:
             return
         self.n += table.num_rows
@@ -195,10 +206,17 @@ class _Reader:
                 self._decide()
 
     def _with_speakers(self, key: str) -> pa.Table:
-        """Who says the groups, and the labels that may be flagged as abstained, and those flags."""
-        names = [*(n for n in self.want.by if not of_images(n)), *self.flags, *self.flags.values()]
+        """Who says the groups, and the labels that may be flagged as withheld, and those flags, where it may vary."""
+        names = [n for n in self.want.by if n in self.several]
+        names += [n for label, flag in self.flags.items() if self._contested(label) for n in (label, flag)]
+        if not names:
+            return pa.table({})
         voices = [self.view.want(n) for n in dict.fromkeys(names)]
-        return self.view.part(key, voices or [self.view.want(faces.IMAGE_ID.name)], provenance=True)
+        return self.view.part(key, voices, provenance=True)
+
+    def _contested(self, label: str) -> bool:
+        """Whether a label and its flag come from more than one layer, so that it matters who speaks first."""
+        return len({i.name for i in self.view.layers if {label, self.flags[label]} & set(i.columns)}) > 1
 
     def _take(self, table: pa.Table) -> None:
         want = self.want
@@ -208,7 +226,9 @@ class _Reader:
             self._fields(want.units, as_array(table.column(want.units)), PRESENT[want.units])
         if want.regions:
             self._fields(REGIONS, as_array(table.column(REGIONS)), None)
-        self.pictures += pc.count_distinct(table.column(faces.IMAGE_ID.name)).as_py()  # no picture is in two shards
+        pictures = as_array(table.column(faces.IMAGE_ID.name)).dictionary_encode()
+        self._put("picture", faces.IMAGE_ID.name, np.asarray(pictures.indices) + np.int32(self.pictures))
+        self.pictures += len(pictures.dictionary)  # no picture is in two shards
         for name in (labels.IDENTITY_ID.name, labels.DUPLICATE_GROUP.name):
             if name in table.column_names:
                 self.texts.setdefault(name, []).append(as_array(table.column(name)))
@@ -264,16 +284,21 @@ class _Reader:
                 found[_mask(table.column(beside.name).is_valid())] = ABSTAINED
             found[_mask(values.is_valid())] = ANSWERED
             if name in self.flags:
-                found[self._flagged(name, spoken)] = ABSTAINED
+                found[self._flagged(name, table, spoken)] = ABSTAINED
             self._put("state", name, found)
         for name in self.want.by:
-            if name + PROVENANCE in spoken.column_names:
+            if len(self.providers.get(name, ())) == 1:
+                count = table.num_rows - table.column(name).null_count
+                self.spoke.setdefault(name, Counter())[self.providers[name][0].name] += count
+            elif name + PROVENANCE in spoken.column_names:
                 counts = pc.value_counts(spoken.column(name + PROVENANCE).drop_null()).to_pylist()
                 self.spoke.setdefault(name, Counter()).update({c["values"]: c["counts"] for c in counts})
 
-    def _flagged(self, name: str, spoken: pa.Table) -> NDArray[np.bool_]:
+    def _flagged(self, name: str, table: pa.Table, spoken: pa.Table) -> NDArray[np.bool_]:
         """Faces whose label was withheld; a label by a layer that speaks before the flag's own stays."""
         flag = self.flags[name]
+        if not self._contested(name):
+            return _mask(pc.fill_null(table.column(flag), False))
         raised = _mask(pc.fill_null(spoken.column(flag), False))
         mine, its = (self._turn(spoken.column(n + PROVENANCE)) for n in (name, flag))
         return raised & (mine >= its)
@@ -320,6 +345,8 @@ def _keep(found: Faces, kind: str, name: str, values: NDArray[Any], opened: Mapp
     elif kind == "state":
         found.states[name] = values
         _silence(found, name, values)
+    elif kind == "picture":
+        found.ids[name] = values
     elif kind == "kept":
         found.kept[name] = values
     elif kind in ACTION_UNITS:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from curate.audit.clusters import Design, design, worth
 from curate.audit.exact import Floats, shares
 from curate.audit.groups import Grouping
 from curate.audit.options import AuditOptions
-from curate.audit.sections import GroupShare, Representation, Test
+from curate.audit.reading import Codes
+from curate.audit.sections import GroupShare, Representation
 from curate.audit.targets import Wish
 from curate.audit.testing import NOTHING, goodness
 from curate.evaluation.intervals import Estimate, undefined
@@ -19,15 +21,27 @@ from curate.evaluation.quantiles import LEVEL
 
 SLACK = 1e-9
 """Rounding error of shares that does not make a face."""
+NOTICED = 1.05
+"""Design effect from which it is told."""
 CELLS = 4_000_000
 """Counts drawn at once."""
 
 
-def represent(grouping: Grouping, wish: Wish, options: AuditOptions) -> Representation:
-    """Counts and shares of the groups against their target."""
+def represent(
+    grouping: Grouping, wish: Wish, clusters: tuple[str, Codes] | None, options: AuditOptions
+) -> Representation:
+    """Counts and shares of the groups against their target.
+
+    Args:
+        grouping: The groups.
+        wish: Their target.
+        clusters: What makes faces alike (`Faces.clusters`): intervals are as wide as that asks for.
+        options: Kind of interval, resamples, seed, `min_group`.
+    """
     counts = grouping.counts
     n = int(counts.sum())
-    found = shares(counts, options.interval)
+    blur = Design(np.ones(len(counts)), 1.0) if clusters is None else design(grouping.codes, len(counts), clusters[1])
+    found = shares(counts, options.interval, worth(counts, blur))
     short, to_add = lacking(counts, wish.shares)
     groups = tuple(
         GroupShare(name, cell, int(count), int(count) < options.min_group, share, float(wanted), _ratio(share, wanted),
@@ -35,16 +49,27 @@ def represent(grouping: Grouping, wish: Wish, options: AuditOptions) -> Represen
         for name, cell, count, share, wanted, missing, more in zip(
             grouping.names, grouping.cells(), counts, found, wish.shares, short, to_add, strict=True)
     )  # fmt: skip
-    drawn = _Draws(counts, options.rounds, options.seed)
+    drawn = _Draws(counts, blur.mean, options.rounds, options.seed)
     filled = counts[counts > 0]
-    test: Test = goodness(counts, wish.shares)
+    test = goodness(counts, wish.shares, blur.mean)
+    notes = wish.notes if clusters is None else (*wish.notes, *_alike(clusters[0], n, blur))
     return Representation(
         by=grouping.by, columns=grouping.columns, n=n, unknown=grouping.unknown, target=wish.name, groups=groups,
         evenness=drawn.interval(evenness(counts), evenness), effective=drawn.interval(effective(counts), effective),
         imbalance=float(filled.max() / filled.min()) if n else math.nan,
         distance=drawn.interval(distance(counts, wish.shares), lambda x: distance(x, wish.shares)),
-        test=None if test is NOTHING else test, notes=wish.notes,
+        test=None if test is NOTHING else test, notes=notes,
     )  # fmt: skip
+
+
+def _alike(what: str, n: int, blur: Design) -> list[str]:
+    """How much wider intervals are because faces are alike, where it matters."""
+    if blur.mean < NOTICED:
+        return []
+    return [
+        f"Faces of the same {what} are alike: these {n:,} faces tell as much of the shares as {n / blur.mean:,.0f} "
+        f"independent ones would. Intervals and the test allow for that."
+    ]
 
 
 def _ratio(share: Estimate, target: float) -> Estimate:
@@ -104,15 +129,17 @@ def distance(counts: ArrayLike, target: ArrayLike) -> Floats:
 
 
 class _Draws:
-    """Resamples of the faces, as counts of the groups."""
+    """Resamples of the faces, as counts of the groups, of as many faces as they are independent."""
 
-    def __init__(self, counts: NDArray[np.int64], rounds: int, seed: int) -> None:
+    def __init__(self, counts: NDArray[np.int64], alike: float, rounds: int, seed: int) -> None:
         n = int(counts.sum())
         self.n = n
         self.empty = n == 0 or len(counts) < 2
         if not self.empty:
             rounds = max(min(rounds, CELLS // len(counts)), 100)
-            self.counts = np.random.default_rng([seed, len(counts)]).multinomial(n, counts / n, size=rounds)
+            self.counts = np.random.default_rng([seed, len(counts)]).multinomial(
+                max(round(n / alike), 1), counts / n, size=rounds
+            )
 
     def interval(self, value: Floats, measure: Callable[[ArrayLike], Floats]) -> Estimate:
         """Basic bootstrap interval, which turns the bias of such measures round.

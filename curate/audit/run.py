@@ -65,7 +65,8 @@ def audit(dataset: Dataset | str | Path, options: AuditOptions | None = None) ->
     cube = Cube(groupings(faces, by, crossings, options.maps))
     with steps(7, options.quiet) as announce:
         announce("representation")
-        represented = tuple(represent(g, wish(g, targets), options) for g in cube.groupings)
+        alike = faces.clusters
+        represented = tuple(represent(g, wish(g, targets), alike, options) for g in cube.groupings)
         announce("labels by group")
         associated = tuple(associations(faces, cube, want.labels, want.numbers, want.units, options))
         announce("quality and missing labels")

@@ -160,14 +160,20 @@ def permuted(table: NDArray[np.int64], statistic: float, permutations: int, seed
     return float(((found >= statistic * (1 - 1e-12)).sum() + 1) / (permutations + 1))
 
 
-def goodness(counts: ArrayLike, target: ArrayLike) -> Test:
-    """Pearson's test of counts against shares; groups whose target is 0 must be empty, or nothing is tested."""
+def goodness(counts: ArrayLike, target: ArrayLike, alike: float = 1.0) -> Test:
+    """Pearson's test of counts against shares; groups whose target is 0 must be empty, or nothing is tested.
+
+    Args:
+        counts: Cases of each group, (k,).
+        target: Share wanted of each, (k,).
+        alike: Mean design effect of cases that are alike, by which the statistic is divided (Rao and Scott 1981).
+    """
     x, wanted = np.asarray(counts, np.float64), np.asarray(target, np.float64)
     used = wanted > 0
     if x.sum() == 0 or used.sum() < 2 or x[~used].any():
         return NOTHING
     base = x.sum() * wanted[used] / wanted[used].sum()
-    statistic = float(((x[used] - base) ** 2 / base).sum())
+    statistic = float(((x[used] - base) ** 2 / base).sum()) / alike
     freedom = int(used.sum()) - 1
     return Test("goodness of fit", statistic, freedom, float(scipy("stats").chi2.sf(statistic, freedom)))
 
