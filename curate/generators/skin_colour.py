@@ -22,8 +22,10 @@ EASY = 2.2
 MOST_SPREAD = np.array([13.0, 4.5, 5.5])
 """Greatest ones: beyond lie glasses, hair or a hand before the face."""
 HAIR_EASY = 2.0
-HAIR_REACH = 1.45
+HAIR_REACH = 1.3
 """How far hair reaches from the skull's centre, in the skull's own radii."""
+HAIR_A, HAIR_B = (-7.0, 22.0), -5.0
+"""Range of a* and least b* of hair; other colours are hats, scarves or dyed, and left alone."""
 SHINE = 0.03
 """How much easier a pixel passes for skin per L* above the middle: shine is brighter and paler skin."""
 LEAST_SPREAD = np.array([5.0, 2.2, 2.8])
@@ -158,11 +160,13 @@ def grown_hair(mesh: Array, lab: NDArray[np.float32], covered: Soft, likeness: S
         return np.zeros((side, side), np.float32)
     chosen = lab[seed].astype(np.float64)
     middle = np.median(chosen, axis=0)
+    if not (HAIR_A[0] <= middle[1] <= HAIR_A[1] and middle[2] >= HAIR_B):
+        return np.zeros((side, side), np.float32)
     spread = np.maximum(1.4826 * np.median(np.abs(chosen - middle), axis=0) * 1.3, (7, 3, 3.5))
     off = (lab - middle) / spread
     off[..., 0] = np.where(off[..., 0] > 0, off[..., 0] * 0.7, off[..., 0])  # shine is brighter hair
     like = np.clip(2 - np.sqrt((off**2).sum(-1)) / HAIR_EASY, 0, 1)
-    like = soften(like * np.clip((HAIR_REACH - away) * 6, 0, 1) * (1 - covered), 0.02 * scale)
+    like = soften(like * np.clip((HAIR_REACH - away) * 4, 0, 1) * (1 - covered), 0.02 * scale)
     solid = (like > 0.4).astype(np.uint8)
     _, parts = cv2.connectedComponents(solid, connectivity=4)
     sizes = np.bincount(parts[seed & (solid > 0)], minlength=int(parts.max()) + 1)
