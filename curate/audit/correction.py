@@ -37,7 +37,7 @@ MOST_NUMBERS = 2_000_000
 FEWEST_ROUNDS = 200
 STEPS = 5_000
 """Most steps of the EM algorithm."""
-CONVERGED = 1e-9
+CONVERGED = 1e-8
 
 ILL = 10.0
 """Condition number from which the confusion is said to tell some groups hardly apart."""
@@ -194,12 +194,12 @@ def likeliest(counts: Floats, chances: Floats) -> Floats:
         chances: Chance of each answer for each true label, (K, J).
     """
     shares = np.full(len(chances), 1 / len(chances))
+    frequencies = counts / counts.sum()
     for _ in range(STEPS):
-        mixed = np.maximum(shares @ chances, np.finfo(float).tiny)
-        better = shares * (chances @ (counts / mixed)) / counts.sum()
-        done = np.abs(better - shares).max() < CONVERGED
+        better = shares * (chances @ (frequencies / np.maximum(shares @ chances, LENGTH)))
+        change = np.abs(better - shares).max()
         shares = better
-        if done:
+        if change < CONVERGED:
             break
     return np.asarray(shares / shares.sum())
 

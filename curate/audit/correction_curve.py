@@ -16,6 +16,7 @@ statistical analysis of small signals", 1998), which never are none and hold the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,9 @@ from curate.audit.exact import scipy
 from curate.evaluation.quantiles import LEVEL
 
 Floats = NDArray[np.float64]
-FINE = 2_000
+FINE = 1_000
 """Counts between which the ends of an interval are found."""
-COARSE = 100
+COARSE = 60
 """Counts at which the curve is computed, thrice: even, low, and where the estimates lie."""
 FAR = 8.0
 """Normal deviate beyond which nothing is distinguished."""
@@ -125,12 +126,26 @@ def critical(places: Floats, size: float, level: float = LEVEL) -> Floats:
         size: Distance of the bounds.
         level: How often the interval is to hold the mean, at least a half.
     """
+    if size < FAR:
+        return _solved(places, np.maximum(size - places, 0.0), level)
+    near = np.minimum(places, size - places)  # of bounds so far apart only the nearer one is felt
+    return np.interp(near, *_one_bound(level))
+
+
+@cache
+def _one_bound(level: float) -> tuple[Floats, Floats]:
+    """Distances from a single bound, and the critical values there."""
+    room = np.linspace(0, FAR, FINE)
+    return room, _solved(room, np.full(FINE, 2 * FAR), level)
+
+
+def _solved(below: Floats, above: Floats, level: float) -> Floats:
+    """The ratio at which means with so much room below and above are held at the level, by halving."""
     ndtr = scipy("special").ndtr
-    low, high = np.zeros(places.shape), np.full(places.shape, FAR**2)
-    up = np.maximum(size - places, 0.0)
+    low, high = np.zeros(below.shape), np.full(below.shape, FAR**2)
     for _ in range(40):
         middle = (low + high) / 2
-        covered = ndtr(_reach(up, middle)) - ndtr(-_reach(places, middle))
+        covered = ndtr(_reach(above, middle)) - ndtr(-_reach(below, middle))
         low, high = np.where(covered < level, middle, low), np.where(covered < level, high, middle)
     return np.asarray(high)
 
