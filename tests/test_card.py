@@ -189,6 +189,9 @@ def test_only_its_own_kinds_of_files_are_read(tmp_path: Path) -> None:
         datasheet(ds, Inputs(evaluations=(other,)))
     with pytest.raises(UsageError, match=r"other\.json is no audit"):
         datasheet(ds, Inputs(audits=(other,)))
+    other.write_text('{"format": "facecurate-audit", "findings": []}', "utf-8")
+    with pytest.raises(UsageError, match=r"other\.json is not understood: KeyError: 'dataset'"):
+        datasheet(ds, Inputs(audits=(other,)))
 
 
 def test_a_split_is_told_with_its_certificate(tmp_path: Path) -> None:

@@ -92,8 +92,7 @@ class About:
         Raises:
             KeyError: if there is no such question.
         """
-        _BY_NAME[name]
-        value = self.answers.get(name, "")
+        value = self.answers.get(_BY_NAME[name].name, "")
         if isinstance(value, tuple):
             return "; ".join(v if isinstance(v, str) else _person(v) for v in value)
         return str(value)
@@ -104,8 +103,7 @@ class About:
         Raises:
             KeyError: if there is no such question.
         """
-        _BY_NAME[name]
-        return tuple(self.answers.get(name, ()))
+        return tuple(self.answers.get(_BY_NAME[name].name, ()))
 
     def of(self, section: str) -> Iterator[tuple[Question, str]]:
         """The questions of a section with their answers."""

@@ -58,7 +58,10 @@ def _read(path: Path, wanted: str) -> Evidence:
         raise UsageError(
             f"{path} is no {word}", f"its format is {data.get('format')!r}", f"Make one: facecurate {word}"
         )
-    return _evaluation(path, data) if wanted == EVALUATION else _audit(path, data)
+    try:
+        return _evaluation(path, data) if wanted == EVALUATION else _audit(path, data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is not understood", f"{type(error).__name__}: {error}", "Make it again") from error
 
 
 def _audit(path: Path, data: Mapping[str, Any]) -> Evidence:

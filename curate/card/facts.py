@@ -284,12 +284,8 @@ def _texts(values: pa.ChunkedArray, default: str) -> dict[str, int]:
 
 def _splits(ds: Dataset) -> Iterator[SplitFacts]:
     for path in sorted((ds.path / SPLITS).glob("[!._]*.json")):
+        problems = tuple(verify_split(ds, path.stem))
         certificate: dict[str, Any] = read_json(path)
-        parts = certificate.get("facts", {}).get("parts", {})
-        disjoint = certificate.get("settings", {}).get("disjoint", [])
-        yield SplitFacts(
-            name=path.stem,
-            parts=tuple((name, int(of["faces"])) for name, of in parts.items()),
-            disjoint=tuple(disjoint),
-            problems=tuple(verify_split(ds, path.stem)),
-        )
+        parts = certificate["facts"].get("parts", {})
+        counted = tuple((name, int(of.get("faces", 0))) for name, of in parts.items())
+        yield SplitFacts(path.stem, counted, tuple(certificate["settings"].get("disjoint", ())), problems)
