@@ -152,6 +152,20 @@ def test_smiles_raise_cheeks_in_the_graph(html: str) -> None:
     assert "Action units together" in Page(html).text
 
 
+def test_errors_and_corrected_counts(tmp_path: Path) -> None:
+    made = audited(tmp_path / "faces", truth="extra")[1]
+    html = render(made)
+    text = Page(html).text
+    assert "Held against extra on 100 faces." in text
+    (fixed,) = (c for c in made.corrected if c.by == labels.GENDER.name)
+    women = fixed.groups[0].corrected.value
+    assert women == pytest.approx(0.67, abs=0.02), "75 are labelled women, 67 are"
+    assert f"corrected for the labels&#39; errors {100 * women:.1f} %" in html
+    assert html.count('class="diamond"') >= 3, "a mark for each group, and one in the legend"
+    assert f"largest move {100 * fixed.moved:.1f} points" in text
+    assert "accuracy" in text.lower()
+
+
 def test_pictures_are_shown_with_their_group(found: tuple[Dataset, Audit]) -> None:
     address = "data:image/webp;base64,AAAA"
     shown = Pictures({labels.GENDER.name: {"Female": (address, address)}}, barred=3)

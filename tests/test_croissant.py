@@ -214,6 +214,13 @@ def test_rai_properties_are_the_vocabularys_and_measured(tmp_path: Path) -> None
     assert "rai:annotatorDemographics" not in document, "nobody labelled by hand"
 
 
+def test_human_labels_are_counted_per_layer(tmp_path: Path) -> None:
+    ds = sample(tmp_path / "faces", kinds={"quality.v1": "human"})
+    document = croissant(ds)
+    assert document["rai:annotationsPerItem"] == ("Layers of human labels: 1. Faces labelled, of 10: quality.v1: 9.")
+    assert document["rai:dataAnnotationPlatform"] == ["quality"]
+
+
 def test_what_nobody_stated_is_left_out_and_named(tmp_path: Path) -> None:
     ds = sample(tmp_path / "faces")
     document = croissant(ds)

@@ -48,6 +48,7 @@ QUESTIONS = (
     Question("motivation", "purpose", "For what purpose was it made? Which gap does it fill?"),
     Question("motivation", "funding", "Who paid for it?"),
     Question("collection", "process", "How were the pictures acquired, by whom, and how were those people paid?"),
+    Question("collection", "type", "What kind of collection was it? Web scraping, secondary data, ...", TEXTS),
     Question("collection", "sampling", "If it is a sample of something larger: how was it drawn?"),
     Question("collection", "timeframe", "From when to when were the pictures taken or gathered? Two dates.", TEXTS),
     Question("collection", "consent", "Did the people shown agree, to what, and how can they withdraw?"),

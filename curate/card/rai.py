@@ -25,6 +25,7 @@ def properties(ds: Dataset, facts: Facts, about: About, evidence: Sequence[Evide
     """Property -> text or texts; what nobody measured or said is left out."""
     found: Mapping[str, Any] = {
         "dataCollection": _join(about.text("collection.process"), about.text("collection.sampling"), _pictures(facts)),
+        "dataCollectionType": list(about.texts("collection.type")),
         "dataCollectionTimeframe": list(about.texts("collection.timeframe")),
         "dataCollectionMissingData": _missing(facts),
         "dataCollectionRawData": _raw(ds, facts),
@@ -33,6 +34,7 @@ def properties(ds: Dataset, facts: Facts, about: About, evidence: Sequence[Evide
         "dataAnnotationProtocol": [_protocol(row.info) for row in facts.layers],
         "dataAnnotationPlatform": [_tool(i) for i in _humans(facts)],
         "dataAnnotationAnalysis": [text for e in evidence if e.kind == "evaluation" for text in e.findings],
+        "annotationsPerItem": _per_item(facts),
         "annotatorDemographics": [about.text("labelling.people")] if about.text("labelling.people") else [],
         "machineAnnotationTools": [
             f"{m.name}, SHA-256 {m.sha256}, licence {m.licence}, used by {', '.join(m.used_by)}" for m in facts.models
@@ -107,6 +109,15 @@ def _protocol(info: LayerInfo) -> str:
 
 def _humans(facts: Facts) -> Iterable[LayerInfo]:
     return (row.info for row in facts.layers if row.info.kind == "human")
+
+
+def _per_item(facts: Facts) -> str:
+    """How many human labels a face has, by layer; empty where nobody labelled by hand."""
+    human = [row for row in facts.layers if row.info.kind == "human"]
+    if not human:
+        return ""
+    told = ", ".join(f"{row.info.name}: {row.ok:,}" for row in human)
+    return f"Layers of human labels: {len(human)}. Faces labelled, of {facts.counts.faces:,}: {told}."
 
 
 def _tool(info: LayerInfo) -> str:
