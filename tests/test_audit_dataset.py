@@ -384,3 +384,21 @@ def test_chance_alone_gives_few_findings(tmp_path: Path) -> None:
     }
     found = quick(dataset(tmp_path / "ds", [1] * n, layers), by=("race",), min_group=30)
     assert found.findings == ()
+
+
+def test_several_labels_a_face_are_compared_one_by_one(tmp_path: Path) -> None:
+    marks = [["Smiling", "Eyeglasses"]] * 10 + [["Smiling"]] * 10 + [[]] * 19 + [None]
+    layers = {"clip_celeba.v1": {labels.CELEBA_PRESENT: marks}}
+    ds = sample(tmp_path / "ds", {(WHITE, "Male"): 20, (BLACK, "Male"): 20}, layers=layers)
+    found = {a.label: a for a in quick(ds, by=("race",)).associations}
+    smiling = found[f"{labels.CELEBA_PRESENT.name}.Smiling"]
+    assert [list(row) for row in smiling.counts[:2]] == [[0, 20], [19, 0]]
+    assert found[f"{labels.CELEBA_PRESENT.name}.Eyeglasses"].counts[0] == (10, 10)
+
+
+def test_a_column_of_names_is_no_column_of_groups(tmp_path: Path) -> None:
+    extra = [json.dumps({"who": f"person {i}", "tall": i / 7}) for i in range(80)]
+    ds = sample(tmp_path / "ds", {(WHITE, "Male"): 80}, extra=extra)
+    with pytest.raises(UsageError, match="too many to be groups"):
+        quick(ds, by=("who",))
+    assert [g.n for g in quick(ds, by=("tall",)).represented("extra.tall").groups] == [20, 20, 20, 20]

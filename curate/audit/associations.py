@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from curate.audit.columns import akin
 from curate.audit.exact import Floats
+from curate.audit.faces import YES_NO, Faces
 from curate.audit.groups import Cube, Grouping
 from curate.audit.options import AuditOptions
-from curate.audit.reading import YES_NO, Faces
 from curate.audit.sections import Association
 from curate.audit.testing import Ranked, adjusted, dependence, expected, kruskal, pointwise, ranked
 from curate.evaluation.intervals import FEW, Estimate

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.audit.exact import Floats
-from curate.audit.reading import Codes
+from curate.audit.faces import Codes
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from curate.evaluation.roles import concept_of, concept_of_column
 from curate.store.images import PREFIX
 from curate.store.view import FaceView
 from schemas import REGISTRY, Column, Kind, UnknownNameError, UsageError
-from schemas.columns import faces, images, labels
+from schemas.columns import faces, labels
 
 CROSS = "*"
 PERCEIVED = "perceived_"
@@ -70,6 +70,7 @@ class Wanted:
         missing: Label columns whose missing values are counted.
         identity: Whether people are known.
         duplicates: Whether copies are known.
+        lists: Columns of several labels a face; each label is compared as a flag `COLUMN.LABEL`.
     """
 
     by: tuple[str, ...]
@@ -82,6 +83,7 @@ class Wanted:
     missing: tuple[str, ...]
     identity: bool
     duplicates: bool
+    lists: tuple[str, ...] = ()
 
 
 def resolve(view: FaceView, name: str) -> str:
@@ -178,8 +180,9 @@ def wanted(view: FaceView, by: list[str], crossings: list[tuple[str, ...]], colu
     numbers = [n for n in present if n in _NUMBERS]
     spoken, numbers = ([n for n in names if _finer(n, present)] for names in (spoken, numbers))
     units = next((n for n in ACTION_UNITS if n in present), "")
+    lists = [n for n in present if _is_list(REGISTRY[n])]
     if columns is not None:
-        spoken, numbers, units = _chosen(view, columns)
+        spoken, numbers, units, lists = _chosen(view, columns)
     beside = [n for n in (*spoken, *numbers, units) if n]
     return Wanted(
         by=tuple(by), crossings=tuple(crossings), labels=tuple(spoken), numbers=tuple(numbers), units=units,
@@ -188,6 +191,7 @@ def wanted(view: FaceView, by: list[str], crossings: list[tuple[str, ...]], colu
         missing=tuple(dict.fromkeys(n for n in (*by, *beside, *(c for c in CONDITIONS if c in present))
                                     if n in present)),
         identity=labels.IDENTITY_ID.name in present, duplicates=labels.DUPLICATE_GROUP.name in present,
+        lists=tuple(lists),
     )  # fmt: skip
 
 
@@ -201,9 +205,14 @@ def _is_label(column: Column) -> bool:
     return column.name not in _NOT_LABELS and (flagged or (column.kind is Kind.LABEL and bool(column.taxonomy)))
 
 
-def _chosen(view: FaceView, columns: Iterable[str]) -> tuple[list[str], list[str], str]:
-    """Labels, numbers and action units among the columns that were asked for."""
-    spoken, numbers, units = [], [], ""
+def _is_list(column: Column) -> bool:
+    sets = ("_set", _ABSTAINED)
+    return column.kind is Kind.LIST and bool(column.taxonomy) and not column.name.endswith(sets)
+
+
+def _chosen(view: FaceView, columns: Iterable[str]) -> tuple[list[str], list[str], str, list[str]]:
+    """Labels, numbers, action units and lists of labels among the columns that were asked for."""
+    spoken, numbers, units, lists = [], [], "", []
     for text in columns:
         name = view.want(text).name
         column = REGISTRY.get(name)
@@ -214,12 +223,9 @@ def _chosen(view: FaceView, columns: Iterable[str]) -> tuple[list[str], list[str
             numbers.append(name)
         elif name in ACTION_UNITS:
             units = name
+        elif column is not None and _is_list(column):
+            lists.append(name)
         else:
-            known = "labels, flags, numbers and action units can be compared"
+            known = "labels, lists of labels, flags, numbers and action units can be compared"
             raise UsageError(f"cannot compare {name} between groups", known, "Name another column")
-    return spoken, numbers, units
-
-
-def of_images(name: str) -> bool:
-    """Whether a column is one of the pictures', not of a label layer."""
-    return name in images.IMAGES or name.startswith(PREFIX)
+    return spoken, numbers, units, lists

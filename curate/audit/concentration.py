@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from curate.audit.exact import rate, rates
+from curate.audit.faces import Codes, Faces
 from curate.audit.groups import Cube, crosstab
 from curate.audit.options import AuditOptions
-from curate.audit.reading import Codes, Faces
 from curate.audit.sections import GroupFigure
 from curate.audit.structure import Concentration, Duplicates, GroupedShares, Identities
 from curate.evaluation.intervals import gap

@@ -10,9 +10,9 @@ import numpy as np
 
 from curate.audit.columns import ANGLES, CONDITIONS, REGIONS, akin, concept
 from curate.audit.exact import rate, rates
+from curate.audit.faces import ABSENT, ABSTAINED, ANSWERED, FAILED, NOT_APPLICABLE, Faces
 from curate.audit.groups import Cube, Grouping
 from curate.audit.options import AuditOptions
-from curate.audit.reading import ABSENT, ABSTAINED, ANSWERED, FAILED, NOT_APPLICABLE, Faces
 from curate.audit.sections import Condition, GroupFigure, Missing, MissingGroup, Unknown
 from curate.evaluation.intervals import Estimate, Gap, gap
 from schemas import REGISTRY

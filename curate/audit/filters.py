@@ -9,9 +9,9 @@ import numpy as np
 
 from curate.audit.conditions import distance
 from curate.audit.exact import rate, rates
+from curate.audit.faces import UNKNOWN, Faces
 from curate.audit.groups import Cube, Grouping
 from curate.audit.options import AuditOptions
-from curate.audit.reading import UNKNOWN, Faces
 from curate.audit.sections import GroupFigure
 from curate.audit.structure import FilterImpact, FilterSplit
 from curate.store.view import FaceView

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from curate.audit.columns import CROSS, concept
 from curate.audit.exact import mean_of
-from curate.audit.reading import ABSENT, ABSTAINED, ANSWERED, FAILED, NOT_APPLICABLE, UNKNOWN, Coded, Codes, Faces
+from curate.audit.faces import ABSENT, ABSTAINED, ANSWERED, FAILED, NOT_APPLICABLE, UNKNOWN, Coded, Codes, Faces
 from curate.audit.sections import Unknown
 from curate.evaluation.grouping import BETWEEN, MOST_GROUPS
 from curate.evaluation.intervals import Estimate

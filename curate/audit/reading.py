@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.audit.columns import ACTION_UNITS, REGIONS, Wanted
+from curate.audit.columns import REGIONS, Wanted
+from curate.audit.faces import (
+    ABSENT,
+    ABSTAINED,
+    ANSWERED,
+    FAILED,
+    NOT_APPLICABLE,
+    PRESENT,
+    UNKNOWN,
+    Coded,
+    Faces,
+    Floats,
+    completed,
+    keep,
+    known_labels,
+)
+from curate.evaluation.grouping import MOST_GROUPS
 from curate.identity.progress import follow
 from curate.scores import scores_beside
 from curate.store.checks import as_array
@@ -23,79 +38,15 @@ from curate.store.merge import field_of
 from curate.store.names import FACES
 from curate.store.view import PROVENANCE, FaceView
 from curate.store.view import Wanted as Voice
-from schemas import REGISTRY, Kind, Status, UnknownNameError, UsageError, taxonomy
+from schemas import REGISTRY, Status, UnknownNameError, UsageError
 from schemas.columns import faces, labels
 
-UNKNOWN = -1
-YES_NO = ("no", "yes")
-PRESENT = {labels.AU_SCORE.name: 0.5, labels.AU_INTENSITY.name: 2.0}
-"""From which value a unit counts as present: the decision point of scores, DISFA's convention for intensities."""
-
-ANSWERED, ABSTAINED, NOT_APPLICABLE, FAILED, ABSENT = range(5)
-"""What became of one face in one column."""
+__all__ = ["PRESENT", "UNKNOWN", "Coded", "Faces", "read_faces"]
 
 _STATUSES = pa.array([Status.OK.value, Status.NOT_APPLICABLE.value, Status.FAILED.value])
 _NOBODY = 3
 BATCH = 64
 """Shards whose rows one SQL condition looks at together."""
-
-Codes = NDArray[np.int32]
-Floats = NDArray[np.float32]
-States = NDArray[np.int8]
-
-
-@dataclass(frozen=True)
-class Coded:
-    """A column of labels as numbers.
-
-    Attributes:
-        labels: The labels.
-        codes: Place in `labels` of each face, -1 where there is none, (n,).
-        closed: The labels are a taxonomy's (or yes and no): those that do not occur count as groups without faces.
-    """
-
-    labels: tuple[str, ...]
-    codes: Codes
-    closed: bool
-
-
-@dataclass
-class Faces:
-    """All faces of a dataset, as an audit sees them.
-
-    Attributes:
-        n: Faces.
-        pictures: Pictures with a face.
-        coded: Label and flag columns, groups of open vocabulary included.
-        numbers: Number columns, NaN where there is no value, (n,).
-        units: Action unit -> 1 present, 0 absent, -1 unknown, (n,); only units of which something is known.
-        regions: Region -> visibility.
-        states: Label column -> what became of each face, (n,).
-        ids: Identity, duplicate group and picture of each face as codes, -1 where there is none.
-        kept: Condition -> 1 meets it, 0 does not, -1 undecided, (n,).
-        speakers: Column of groups -> layer -> faces it speaks for.
-    """
-
-    n: int = 0
-    pictures: int = 0
-    coded: dict[str, Coded] = field(default_factory=dict)
-    numbers: dict[str, Floats] = field(default_factory=dict)
-    units: dict[str, States] = field(default_factory=dict)
-    regions: dict[str, Floats] = field(default_factory=dict)
-    states: dict[str, States] = field(default_factory=dict)
-    ids: dict[str, Codes] = field(default_factory=dict)
-    kept: dict[str, States] = field(default_factory=dict)
-    speakers: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    @property
-    def clusters(self) -> tuple[str, Codes] | None:
-        """What makes faces alike: their `people`, else their `photos`, with a code for each; None if nothing does."""
-        people, photos = self.ids.get(labels.IDENTITY_ID.name), self.ids.get(faces.IMAGE_ID.name)
-        if people is not None and (people >= 0).any():
-            alone = people < 0
-            codes = np.where(alone, int(people.max()) + np.cumsum(alone), people).astype(np.int32)
-            return "people", codes
-        return None if photos is None or self.pictures == self.n else ("photos", photos)
 
 
 def read_faces(view: FaceView, want: Wanted, conditions: Iterable[str], quiet: bool = True) -> Faces:
@@ -169,7 +120,7 @@ class _Reader:
         beside = [scores_beside(REGISTRY[n]) for n in want.missing if n in REGISTRY]
         here = set(self.view.columns())
         names = [
-            *want.by, *want.labels, *want.numbers, *want.conditions, *want.missing, faces.IMAGE_ID.name,
+            *want.by, *want.labels, *want.lists, *want.numbers, *want.conditions, *want.missing, faces.IMAGE_ID.name,
             *(b.name for b in beside if b is not None and b.name in here),
             *(f"status.{name}" for name in self.statuses), *self.flags.values(),
         ]  # fmt: skip
@@ -226,6 +177,8 @@ class _Reader:
             self._fields(want.units, as_array(table.column(want.units)), PRESENT[want.units])
         if want.regions:
             self._fields(REGIONS, as_array(table.column(REGIONS)), None)
+        for name in want.lists:
+            self._members(name, as_array(table.column(name)))
         pictures = as_array(table.column(faces.IMAGE_ID.name)).dictionary_encode()
         self._put("picture", faces.IMAGE_ID.name, np.asarray(pictures.indices) + np.int32(self.pictures))
         self.pictures += len(pictures.dictionary)  # no picture is in two shards
@@ -240,8 +193,8 @@ class _Reader:
             self._put("flag", name, np.asarray(pc.fill_null(values.cast(pa.int8()), UNKNOWN)))
         elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
             self._put("number", name, np.asarray(values.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)))
-        elif _labels(name):
-            place = pc.index_in(values, value_set=pa.array(_labels(name)))
+        elif known_labels(name):
+            place = pc.index_in(values, value_set=pa.array(known_labels(name)))
             self._put("label", name, np.asarray(pc.fill_null(place, UNKNOWN)).astype(np.int16))
         else:
             self._put("open", name, self._grow(name, values))
@@ -250,7 +203,11 @@ class _Reader:
         """Codes in an open vocabulary; the first time that a value is seen gives it its number."""
         known = self.open.setdefault(name, {})
         texts = values.cast(pa.string()).dictionary_encode()
+        fresh = len(known)
         table = np.array([known.setdefault(v, len(known)) for v in texts.dictionary.to_pylist()] or [0], np.int32)
+        if len(known) > max(MOST_GROUPS, fresh) and not all(map(_is_number, known)):
+            what = f"column {name} has more than {MOST_GROUPS} values"
+            raise UsageError(what, "too many to be groups", "Group by another column")
         codes = np.asarray(pc.fill_null(texts.indices, UNKNOWN))
         return np.where(codes < 0, np.int32(UNKNOWN), table[np.maximum(codes, 0)])
 
@@ -262,6 +219,17 @@ class _Reader:
                 self._put(name, part.name, np.where(np.isnan(numbers), np.int8(UNKNOWN), known))
             else:
                 self._put(name, part.name, numbers)
+
+    def _members(self, name: str, values: pa.Array) -> None:
+        """A list of labels as one flag for each label of its taxonomy."""
+        every = known_labels(name)
+        place = np.asarray(pc.fill_null(pc.index_in(values.flatten(), value_set=pa.array(every)), UNKNOWN))
+        row = np.asarray(pc.list_parent_indices(values))
+        found = np.zeros((len(values), len(every)), np.int8)
+        found[row[place >= 0], place[place >= 0]] = 1
+        found[~_mask(values.is_valid())] = UNKNOWN
+        for i, label in enumerate(every):
+            self._put("flag", f"{name}.{label}", found[:, i])
 
     def _put(self, kind: str, name: str, values: NDArray[Any]) -> None:
         self.pieces.setdefault((kind, name), []).append(values)
@@ -323,66 +291,21 @@ class _Reader:
             self._decide()
         found = Faces(self.n, self.pictures, speakers={name: dict(c.most_common()) for name, c in self.spoke.items()})
         for (kind, name), arrays in self.pieces.items():
-            _keep(found, kind, name, np.concatenate(arrays), self.open)
+            keep(found, kind, name, np.concatenate(arrays), self.open)
         self.pieces = {}
         for name, texts in self.texts.items():
             codes = pa.chunked_array(texts).combine_chunks().dictionary_encode().indices
             found.ids[name] = np.asarray(pc.fill_null(codes, UNKNOWN))
         self.texts = {}
-        return _completed(found, self.want)
+        return completed(found, self.want)
 
 
-def _keep(found: Faces, kind: str, name: str, values: NDArray[Any], opened: Mapping[str, Mapping[str, int]]) -> None:
-    """Put a column where it belongs."""
-    if kind == "number":
-        found.numbers[name] = values
-    elif kind == "flag":
-        found.coded[name] = Coded(YES_NO, values.astype(np.int32), True)
-    elif kind == "label":
-        found.coded[name] = Coded(_labels(name), values.astype(np.int32), True)
-    elif kind == "open":
-        found.coded[name] = Coded(tuple(opened[name]), values, False)
-    elif kind == "state":
-        found.states[name] = values
-        _silence(found, name, values)
-    elif kind == "picture":
-        found.ids[name] = values
-    elif kind == "kept":
-        found.kept[name] = values
-    elif kind in ACTION_UNITS:
-        if (values >= 0).any():
-            found.units[name] = values
-    elif kind == REGIONS and np.isfinite(values).any():
-        found.regions[name] = values
-
-
-def _silence(found: Faces, name: str, states: States) -> None:
-    """Withheld labels are no labels, even where an earlier layer's value shows through."""
-    withheld = states == ABSTAINED
-    if name in found.coded and withheld.any():
-        found.coded[name].codes[withheld] = UNKNOWN
-    if name in found.numbers and withheld.any():
-        found.numbers[name][withheld] = np.nan
-
-
-def _completed(found: Faces, want: Wanted) -> Faces:
-    """Columns that no shard gave, as columns without a value."""
-    for name in (*want.by, *want.labels, *want.numbers, *want.conditions):
-        if name in found.coded or name in found.numbers:
-            continue
-        column = REGISTRY.get(name)
-        if column is not None and column.kind is Kind.NUMBER:
-            found.numbers[name] = np.full(found.n, np.nan, np.float32)
-        else:
-            known = YES_NO if column is not None and column.kind is Kind.FLAG else _labels(name)
-            found.coded[name] = Coded(tuple(known), np.full(found.n, UNKNOWN, np.int32), bool(known))
-    return found
-
-
-def _labels(name: str) -> tuple[str, ...]:
-    """Labels of a column's taxonomy; none where it has no taxonomy."""
-    column = REGISTRY.get(name)
-    return taxonomy(column.taxonomy).labels if column is not None and column.taxonomy else ()
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(values: pa.Array) -> Floats:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.audit.exact import Floats, rate, scipy
+from curate.audit.faces import PRESENT, Coded, Faces
 from curate.audit.groups import Cube, Grouping
 from curate.audit.options import AuditOptions
-from curate.audit.reading import PRESENT, Coded, Faces
 from curate.audit.sections import Test
 from curate.audit.structure import Node, Pair, PairDifference, Relations
 from curate.audit.testing import EXPECTED, NOTHING, adjusted

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from curate.audit.clusters import Design, design, worth
 from curate.audit.exact import Floats, shares
+from curate.audit.faces import Codes
 from curate.audit.groups import Grouping
 from curate.audit.options import AuditOptions
-from curate.audit.reading import Codes
 from curate.audit.sections import GroupShare, Representation
 from curate.audit.targets import Wish
 from curate.audit.testing import NOTHING, goodness

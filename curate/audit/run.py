@@ -14,12 +14,13 @@ from curate.audit.conditions import conditions, missing
 from curate.audit.corrections import corrections
 from curate.audit.errors import errors, evaluated
 from curate.audit.exact import scipy
+from curate.audit.faces import Faces
 from curate.audit.filters import impacts, usual
 from curate.audit.findings import findings
 from curate.audit.groups import Cube, groupings
 from curate.audit.notices import NOTICES
 from curate.audit.options import INTERVALS, AuditOptions
-from curate.audit.reading import Faces, read_faces
+from curate.audit.reading import read_faces
 from curate.audit.relations import relations
 from curate.audit.representation import represent
 from curate.audit.results import Audit
@@ -68,7 +69,8 @@ def audit(dataset: Dataset | str | Path, options: AuditOptions | None = None) ->
         alike = faces.clusters
         represented = tuple(represent(g, wish(g, targets), alike, options) for g in cube.groupings)
         announce("labels by group")
-        associated = tuple(associations(faces, cube, want.labels, want.numbers, want.units, options))
+        spoken = [*want.labels, *(n for n in faces.coded if n.rpartition(".")[0] in want.lists)]
+        associated = tuple(associations(faces, cube, spoken, want.numbers, want.units, options))
         announce("quality and missing labels")
         found = _conditions(faces, cube, want, options)
         announce("filters")
