@@ -18,7 +18,7 @@ import pytest
 from annotators.weights import ModelStore
 from curate import api
 from curate.card import Inputs, croissant, validate, write_card
-from curate.card.croissant import CONTEXT, unstated
+from curate.card.jsonld import CONTEXT, unstated
 from curate.card.record_sets import _data_type, _json_path
 from curate.cli.main import main
 from curate.store import Dataset

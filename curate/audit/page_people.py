@@ -39,11 +39,9 @@ class Strip:
 class ColumnView:
     """One column by itself: chart, key figures, faces of each group, and what a reader must know."""
 
-    found: Representation
     figure: Figure
     facts: tuple[tuple[str, str], ...]
     strips: tuple[Strip, ...]
-    corrected: Corrected | None
     notes: tuple[str, ...]
 
 
@@ -109,7 +107,7 @@ def _column(found: Representation, fixed: Corrected | None, pictures: Pictures) 
     strips = tuple(Strip(words(g.name), g.n, cut) for g in found.groups if (cut := pictures.of(found.by, g.name)))
     notes = (*found.notes, *(fixed.notes if fixed else ()))
     figure = Figure(words(found.by), picture, note, f"target: {found.target}" if found.target else "")
-    return ColumnView(found, figure, tuple(_facts(found)), strips, fixed, notes)
+    return ColumnView(figure, tuple(_facts(found)), strips, notes)
 
 
 def _style(group: GroupShare) -> str:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.card import croissant as croissant_file
-from curate.card import datasheet as card
-from curate.card import record_sets
+from curate.card import jsonld, record_sets, sheet
 from curate.card.about import About
 from curate.card.document import Document, markdown
 from curate.card.evidence import Evidence, gather
@@ -51,7 +49,7 @@ class Material:
     @property
     def document(self) -> Document:
         """The card."""
-        return card.build(self.ds, self.facts, self.about, self.evidence)
+        return sheet.build(self.ds, self.facts, self.about, self.evidence)
 
 
 def prepare(ds: Dataset, inputs: Inputs | None = None, quiet: bool = True) -> Material:
@@ -125,7 +123,7 @@ def _croissant(
     ds = material.ds
     own = record_sets.distribution(ds, objects) if distribution is None else distribution
     rows = record_sets.record_sets(ds) if records is None else records
-    return croissant_file.document(ds, material.facts, material.about, material.evidence, own, rows)
+    return jsonld.document(ds, material.facts, material.about, material.evidence, own, rows)
 
 
 def _objects(ds: Dataset) -> list[Path]:

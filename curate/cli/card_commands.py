@@ -60,7 +60,7 @@ def card(
 
 
 def _write(dataset: Path, inputs: Inputs, output: Path | None, check: bool, quiet: bool) -> None:
-    from curate.card.croissant import unstated
+    from curate.card.jsonld import unstated
     from curate.card.validate import validate
     from curate.card.write import write_card
     from curate.store import Dataset

@@ -8,9 +8,9 @@ from typing import Any
 
 from curate.card import rai
 from curate.card.about import About
-from curate.card.datasheet import licence_of, name_of, version_of
 from curate.card.evidence import Evidence
 from curate.card.facts import Facts
+from curate.card.sheet import licence_of, name_of, version_of
 from curate.card.uses import NEVER
 from curate.store import Dataset
 
