@@ -18,7 +18,7 @@ from curate.audit.concentration import concentration
 from curate.audit.errors import outcome_rates
 from curate.audit.exact import clopper_pearson, goodman, mean_of, rates, shares
 from curate.audit.relations import phi, two_by_two, woolf
-from curate.audit.representation import distance, effective, evenness, lacking
+from curate.audit.representation import Draws, distance, effective, evenness, lacking
 from curate.audit.testing import (
     adjusted,
     cramers_v,
@@ -307,3 +307,26 @@ def test_intervals_of_shares_hold_the_truth_where_people_have_many_photos() -> N
             kept += [e.low <= t <= e.high for e, t in zip(shares(counts, worth=worth), true, strict=True)]
     assert 0.93 <= np.mean(inside) <= 0.985
     assert np.mean(naive) < 0.8
+
+
+@pytest.mark.parametrize("lean", [0.0, 0.2, 1.0])
+def test_intervals_of_the_distance_hold_on_and_off_the_target(lean: float) -> None:
+    rng = np.random.default_rng(4)
+    even, uneven = np.full(7, 1 / 7), np.array([0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05])
+    true = (1 - lean) * even + lean * uneven
+    inside = []
+    for round_ in range(300):
+        found = Draws(rng.multinomial(400, true), 1.0, 300, round_).distance(even)
+        inside.append(found.low <= float(distance(true, even)) <= found.high)
+    assert np.mean(inside) >= 0.93
+
+
+def test_intervals_of_evenness_hold_the_truth() -> None:
+    rng = np.random.default_rng(6)
+    true = np.array([0.4, 0.3, 0.2, 0.1])
+    inside = []
+    for round_ in range(300):
+        counts = rng.multinomial(500, true)
+        found = Draws(counts, 1.0, 300, round_).interval(evenness(counts), evenness)
+        inside.append(found.low <= float(evenness(true)) <= found.high)
+    assert 0.92 <= np.mean(inside) <= 0.98

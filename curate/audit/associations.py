@@ -19,9 +19,10 @@ from curate.audit.sections import Association
 from curate.audit.testing import Ranked, adjusted, dependence, expected, kruskal, pointwise, ranked
 from curate.evaluation.intervals import FEW, Estimate
 
-STRENGTH = {"cramers_v": (0.1, 0.3, 0.5), "epsilon_squared": (0.01, 0.08, 0.26)}
-"""Where small, medium and large begin: J. Cohen 1988 for w; D. Rea and R. Parker 1992 for shares of variance of
-ranks. Cramer's V is held to Cohen's limits whatever the size of the table, which errs on the side of calling less."""
+STRENGTH = {"cramers_v": (0.1, 0.3, 0.5), "epsilon_squared": (0.01, 0.06, 0.14)}
+"""Where small, medium and large begin: J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988, for w
+and for shares of variance. V is held to the limits of w whatever the size of the table, which errs on the side of
+calling less."""
 WORDS = ("negligible", "small", "medium", "large")
 
 

@@ -23,6 +23,8 @@ SLACK = 1e-9
 """Rounding error of shares that does not make a face."""
 NOTICED = 1.05
 """Design effect from which it is told."""
+SURE = 2.5
+"""Standard deviations from its target at which a group surely lies on that side."""
 CELLS = 4_000_000
 """Counts drawn at once."""
 
@@ -49,7 +51,7 @@ def represent(
         for name, cell, count, share, wanted, missing, more in zip(
             grouping.names, grouping.cells(), counts, found, wish.shares, short, to_add, strict=True)
     )  # fmt: skip
-    drawn = _Draws(counts, blur.mean, options.rounds, options.seed)
+    drawn = Draws(counts, blur.mean, options.rounds, options.seed)
     filled = counts[counts > 0]
     test = goodness(counts, wish.shares, blur.mean)
     notes = wish.notes if clusters is None else (*wish.notes, *_alike(clusters[0], n, blur))
@@ -57,7 +59,7 @@ def represent(
         by=grouping.by, columns=grouping.columns, n=n, unknown=grouping.unknown, target=wish.name, groups=groups,
         evenness=drawn.interval(evenness(counts), evenness), effective=drawn.interval(effective(counts), effective),
         imbalance=float(filled.max() / filled.min()) if n else math.nan,
-        distance=drawn.interval(distance(counts, wish.shares), lambda x: distance(x, wish.shares)),
+        distance=drawn.distance(wish.shares),
         test=None if test is NOTHING else test, notes=notes,
     )  # fmt: skip
 
@@ -128,12 +130,12 @@ def distance(counts: ArrayLike, target: ArrayLike) -> Floats:
     return found
 
 
-class _Draws:
+class Draws:
     """Resamples of the faces, as counts of the groups, of as many faces as they are independent."""
 
     def __init__(self, counts: NDArray[np.int64], alike: float, rounds: int, seed: int) -> None:
         n = int(counts.sum())
-        self.n = n
+        self.n, self.own = n, counts
         self.empty = n == 0 or len(counts) < 2
         if not self.empty:
             rounds = max(min(rounds, CELLS // len(counts)), 100)
@@ -144,8 +146,8 @@ class _Draws:
     def interval(self, value: Floats, measure: Callable[[ArrayLike], Floats]) -> Estimate:
         """Basic bootstrap interval, which turns the bias of such measures round.
 
-        Evenness of a sample is too low and distance too high on average; resamples repeat that bias, so their
-        quantiles are mirrored at the value (A. Davison and D. Hinkley, "Bootstrap Methods", 1997, section 5.2).
+        Evenness of a sample is too low on average; resamples repeat that bias, so their quantiles are mirrored at the
+        value (A. Davison and D. Hinkley, "Bootstrap Methods", 1997, section 5.2).
         """
         number = float(value)
         if self.empty or not math.isfinite(number):
@@ -155,3 +157,24 @@ class _Draws:
         top = max(len(self.counts[0]), 1) if number > 1 else 1.0
         low, high = max(2 * number - float(high), 0.0), min(2 * number - float(low), top)
         return Estimate(number, min(low, number), max(high, number), self.n, "basic bootstrap")
+
+    def distance(self, target: Floats) -> Estimate:
+        """Total variation distance to a target with an interval that holds where the shares meet it, too.
+
+        The distance is half of sum s (p - t) for the signs s of the true differences, which is at most the same sum
+        for any other signs. So it exceeds the sample's by no more than chance moves one such sum, which gives the
+        upper end. For the lower end only groups that surely lie on one side of their target keep their sign; the others
+        may have been pushed there by chance, and their whole deviation counts.
+        """
+        value = float(distance(self.own, target))
+        if self.empty or not math.isfinite(value):
+            return undefined(value, self.n)
+        share, size = self.own / self.n, self.counts[0].sum()
+        moved = self.counts / size - share
+        apart = share - target
+        sign = np.sign(apart)
+        sure = np.abs(apart) > SURE * np.sqrt(share * (1 - share) / size)
+        below = np.quantile(np.where(sure, sign * moved, np.abs(moved)).sum(1) / 2, (1 + LEVEL) / 2)
+        above = np.quantile((-sign * moved).sum(1) / 2, (1 + LEVEL) / 2)
+        low, high = max(value - max(float(below), 0.0), 0.0), min(value + max(float(above), 0.0), 1.0)
+        return Estimate(value, low, high, self.n, "bootstrap of signed sums")
