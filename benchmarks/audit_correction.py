@@ -98,7 +98,7 @@ def simulate(design: Design, seed: int) -> tuple[Corrected, Floats]:
         for c, e in zip(singles, even, strict=True)
     ]
     rows = tables[0] if len(tables) == 1 else Crossed.of(*tables)
-    joint = singles[0] if len(singles) == 1 else np.kron(*singles)
+    joint: Floats = singles[0] if len(singles) == 1 else np.asarray(np.kron(*singles), np.float64)
     shares = rng.dirichlet(np.full(len(joint), 2.0))
     truth = spread(rng, design.faces, shares, design.rare)
     said = answers(rng, truth, joint).sum(0)

@@ -129,13 +129,13 @@ def critical(places: Floats, size: float, level: float = LEVEL) -> Floats:
     if size < FAR:
         return _solved(places, np.maximum(size - places, 0.0), level)
     near = np.minimum(places, size - places)  # of bounds so far apart only the nearer one is felt
-    return np.interp(near, *_one_bound(level))
+    return np.asarray(np.interp(near, *_one_bound(level)), np.float64)
 
 
 @cache
 def _one_bound(level: float) -> tuple[Floats, Floats]:
     """Distances from a single bound, and the critical values there."""
-    room = np.linspace(0, FAR, FINE)
+    room: Floats = np.asarray(np.linspace(0, FAR, FINE), np.float64)
     return room, _solved(room, np.full(FINE, 2 * FAR), level)
 
 
