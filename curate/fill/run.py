@@ -120,7 +120,7 @@ def fill(ds: Dataset, options: FillOptions) -> Filled:
     _, failures = take_in(ds, ds.path / FOLDER, entries(ledger.tries), _labelling(options))
     after = counts(ds, Cells(setting.plan), where)
     found = yields(loop.fillings)
-    write_generators(folder / GENERATORS, found, setting, options.per_face)
+    write_generators(folder / GENERATORS, found, setting.plan, setting.chosen, options.per_face)
     outcome = Filled(
         name,
         folder,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.balance.plan import Plan
 from curate.evaluation.intervals import Estimate, proportion
 from curate.fill.loop import Filling
-from curate.fill.setting import Setting
+from curate.generate.choice import Chosen
 from curate.store.parts import write_json
 
 COST = 1.0
@@ -55,15 +56,17 @@ def yields(fillings: Mapping[str, Filling]) -> list[Yield]:
     ]
 
 
-def write_generators(path: Path, found: list[Yield], setting: Setting, per_face: int) -> dict[str, Any]:
+def write_generators(
+    path: Path, found: list[Yield], plan: Plan, chosen: Mapping[str, Chosen], per_face: int
+) -> dict[str, Any]:
     """Write measured yields for the next plan; generators that gave nothing are left out, since a plan cannot use them.
 
     Returns:
         What was written.
     """
-    known = {str(g["name"]): g for g in setting.plan.options.get("generators") or []}
+    known = {str(g["name"]): g for g in plan.options.get("generators") or []}
     data = {}
-    for maker, chosen in setting.chosen.items():
+    for maker, one in chosen.items():
         own = [y for y in found if y.maker == maker and y.tries]
         tries, good = sum(y.tries for y in own), sum(y.good for y in own)
         if not good:
@@ -72,28 +75,27 @@ def write_generators(path: Path, found: list[Yield], setting: Setting, per_face:
         entry: dict[str, Any] = {
             "cost": before.get("cost", COST),
             "yield": good / tries,
-            "changes": list(before.get("changes") or changed(own, maker, setting)),
-            "source": chosen.cls.takes_subject,
+            "changes": list(before.get("changes") or changed(own, one, plan)),
+            "source": one.cls.takes_subject,
             "cells": [{**y.labels, "yield": y.good / y.tries} for y in own if y.good],
             "serves": [dict(y.labels) for y in own if y.good],
         }
-        if chosen.cls.takes_subject:
+        if one.cls.takes_subject:
             entry["most_per_source"] = per_face
         data[maker] = entry
     write_json(path, data)
     return data
 
 
-def changed(own: list[Yield], maker: str, setting: Setting) -> list[str]:
+def changed(own: list[Yield], one: Chosen, plan: Plan) -> list[str]:
     """Columns of the plan whose labels a generator can change: asked with a face that lacks just this label."""
-    chosen = setting.chosen[maker]
-    if not chosen.cls.takes_subject:
+    if not one.cls.takes_subject:
         return []
-    worker = chosen.cls(chosen.config)
+    worker = one.cls(one.config)
     found: dict[str, None] = {}
-    for one in own:
-        for name in setting.plan.columns:
-            others = {c.labels[name] for c in setting.plan.cells} - {one.labels[name]}
-            if any(worker.aim({**one.labels, name: other}, one.labels) is not None for other in sorted(others)):
+    for cell in own:
+        for name in plan.columns:
+            others = {c.labels[name] for c in plan.cells} - {cell.labels[name]}
+            if any(worker.aim({**cell.labels, name: other}, cell.labels) is not None for other in sorted(others)):
                 found[name] = None
-    return [name for name in setting.plan.columns if name in found]
+    return [name for name in plan.columns if name in found]
