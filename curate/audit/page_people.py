@@ -105,9 +105,8 @@ def _column(found: Representation, fixed: Corrected | None, pictures: Pictures) 
     note += f"; {found.unknown.total:,} more whose group is not known." if found.unknown.total else "."
     picture = charts.shares(rows, f"Shares by {words(found.by)}")
     strips = tuple(Strip(words(g.name), g.n, cut) for g in found.groups if (cut := pictures.of(found.by, g.name)))
-    notes = (*found.notes, *(fixed.notes if fixed else ()))
     figure = Figure(words(found.by), picture, note, f"target: {found.target}" if found.target else "")
-    return ColumnView(figure, tuple(_facts(found)), strips, notes)
+    return ColumnView(figure, tuple(_facts(found)), strips, found.notes)
 
 
 def _style(group: GroupShare) -> str:
