@@ -51,8 +51,8 @@ SHAPES = {
 Values = dict[str, Any]
 
 
-def sources(data: Path, look: Reader, per_group: int) -> Iterator[tuple[str, Subject]]:
-    """Perceived race and portrait of adults with a mesh."""
+def sources(data: Path, look: Reader, per_group: int) -> Iterator[tuple[str, Subject, Values]]:
+    """Perceived race, portrait and its labels, of adults with a mesh in the photo and in the portrait."""
     chosen: Counter[str] = Counter()
     for image, row in fairface(data, "validation"):
         if row["age"] not in ADULT or chosen[row["race"]] >= per_group:
@@ -61,8 +61,12 @@ def sources(data: Path, look: Reader, per_group: int) -> Iterator[tuple[str, Sub
         values = read(look, picture)
         if values is None or values[labels.MESH.name] is None:
             continue
+        subject = portrait(picture, values)
+        before = read(look, subject.pixels)
+        if before is None or before[labels.MESH.name] is None or before[labels.BLENDSHAPES.name] is None:
+            continue
         chosen[row["race"]] += 1
-        yield row["race"], portrait(picture, values)
+        yield row["race"], subject, before
 
 
 def read(look: Reader, picture: Any) -> Values | None:
@@ -87,11 +91,12 @@ def shape_of(values: Values, unit: str) -> float:
     return float(np.mean([shapes[n] for n in (name, f"{name}Left", f"{name}Right") if n in shapes]))
 
 
-def compared(look: Reader, race: str, subject: Subject, text: str, folder: Path | None, number: int) -> Values | None:
+def compared(
+    look: Reader, race: str, subject: Subject, before: Values, text: str, folder: Path | None, number: int
+) -> Values | None:
     """Labels before and after one edit; None where the editor refuses."""
-    before = read(look, subject.pixels)
     picture = edited(subject, text)
-    if picture is None or before is None:
+    if picture is None:
         return None
     if folder is not None and number < 10:
         cv2.imwrite(str(folder / f"{text}_{number}.png"), np.hstack([subject.pixels, picture])[:, :, ::-1])
@@ -190,14 +195,14 @@ def main() -> None:
     look = Reader(ModelStore(), *READ)
     seen: Counter[str] = Counter()
     rows, refused = [], 0
-    for number, (race, subject) in enumerate(sources(options.data, look, options.per_group)):
+    for number, (race, subject, before) in enumerate(sources(options.data, look, options.per_group)):
         seen[race] += 1
         texts = [SMILE]
         if seen[race] <= UNITS_PER_GROUP:
             texts += [f"{unit}={LEVEL}" for unit in movements() if f"{unit}={LEVEL}" != SMILE]
             texts += [*presets(), "neutral"]
         for text in texts:
-            row = compared(look, race, subject, text, options.look, number)
+            row = compared(look, race, subject, before, text, options.look, number)
             refused += row is None and text == SMILE
             rows += [] if row is None else [row]
     print(f"{sum(seen.values())} portraits, {refused} refused (turned too far)\n\nAU12 raised by {LEVEL}\n")
