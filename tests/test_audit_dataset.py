@@ -221,6 +221,11 @@ def test_a_target_table_is_read_in_any_spelling_and_scale(tmp_path: Path, forty:
     assert found.represented(labels.GENDER.name).target == "uniform"
     crossed = found.represented(found.by[2])
     assert crossed.groups[0].target == pytest.approx(0.3)  # White of 60 %, times a half
+    told = quick(Dataset.open(forty.path), by=("race",), target=(write_csv(tmp_path / "one.csv", [
+        {"race": "Black", "share": 1.0},
+    ]),))  # fmt: skip
+    assert told.represented(labels.RACE.name).test is None  # nothing can be expected of White faces
+    assert "57 % away from its target (one.csv)" in " ".join(f.sentence for f in told.findings)
     assert "multiplied" in crossed.notes[0]
 
 
@@ -326,6 +331,8 @@ def test_errors_and_corrected_counts_come_from_truth(tmp_path: Path) -> None:
     assert accuracy.gap.worst == WHITE
     rates = next(o for o in found.errors.outcomes if o.by == labels.RACE.name)
     assert dict(zip(rates.groups, (e.value for e in rates.true_positive), strict=True)) == {WHITE: 0.5, BLACK: 1.0}
+    assert any("Female is found for 50 % of White against 100 % of Black (race)" in f.sentence.replace(
+        labels.RACE.name, "race") for f in found.findings)  # fmt: skip
     corrected = next(c for c in found.corrected if c.by == name)
     female = corrected.groups[0]
     assert female.raw.value == 0.375

@@ -25,8 +25,8 @@ def findings(audit: Audit) -> tuple[Finding, ...]:
     adjustment. Of each section at most `PER_SECTION` sentences.
     """
     makers = (
-        _absent_groups, _unequal, _undecided, _corrected, _associations, _conditions, _missing, _errors, _filters,
-        _copies, _people,
+        _absent_groups, _unequal, _undecided, _corrected, _associations, _conditions, _missing, _errors, _outcomes,
+        _filters, _copies, _people,
     )  # fmt: skip
     found: list[Finding] = []
     for make in makers:
@@ -73,7 +73,7 @@ def _absent_groups(audit: Audit) -> Iterator[Finding]:
 def _unequal(audit: Audit) -> Iterator[Finding]:
     for found in audit.representation:
         distance = found.distance
-        if not _single(found.by) or found.test is None or not found.test.p < BELIEVED:
+        if not _single(found.by) or not distance.low > 0:
             continue
         text = f"By {found.by} the dataset is {percent(distance.value)} away from its target ({found.target})" \
                f"{_extremes(found)}"  # fmt: skip
@@ -187,6 +187,20 @@ def _errors(audit: Audit) -> Iterator[Finding]:
                f"{best} ({found.by})."  # fmt: skip
         yield Finding("errors", found.by, found.column, text, apart.value, reach(apart), severity(apart.value),
                       found.overall.n)  # fmt: skip
+
+
+def _outcomes(audit: Audit) -> Iterator[Finding]:
+    words = {"selection": "is given to", "true_positive": "is found for", "false_positive": "is wrongly given to"}
+    for found in audit.errors.outcomes if audit.errors else ():
+        for key, apart in found.gaps.items():
+            if not _single(found.by) or not apart.size.low > 0:
+                continue
+            values = dict(zip(found.groups, getattr(found, key), strict=True))
+            worst, best = apart.worst, apart.best
+            text = f"{found.column} = {found.value} {words[key]} {percent(values[worst].value)} of {worst} against " \
+                   f"{percent(values[best].value)} of {best} ({found.by})."  # fmt: skip
+            yield Finding("errors", found.by, f"{found.column} = {found.value}", text, apart.size.value,
+                          reach(apart.size), severity(apart.size.value), apart.size.n)  # fmt: skip
 
 
 def _filters(audit: Audit) -> Iterator[Finding]:
