@@ -161,6 +161,10 @@ def test_a_column_may_err_differently_in_each_group_of_another() -> None:
     assert [g.count.value for g in found.groups] == pytest.approx([300, 100, 200, 400], abs=0.5)
     widths = [g.count.high - g.count.low for g in found.groups]
     assert min(widths[2:]) > 10 * max(widths[:2])
+    # race is told worse of men: both columns err by the other's truth
+    both = Crossed.of({"f": race, "m": Confusion.of(many([[0.7, 0.3], [0.3, 0.7]]), ["x", "y"])}, {"x": good, "y": bad})
+    np.testing.assert_allclose(both.mean()[2], [0, 0, 0.6, 0.4], atol=1e-5)
+    np.testing.assert_allclose(both.mean()[3], [0.3 * 0.4, 0.3 * 0.6, 0.7 * 0.4, 0.7 * 0.6], atol=1e-5)
     with pytest.raises(UsageError, match="none is given for y"):
         Crossed.of(race, {"x": good})
 

@@ -75,12 +75,15 @@ def test_crossed_columns_use_the_confusion_of_each_true_group(evaluation: dict[s
     found = corrected_from_evaluation(evaluation, f"{RACE}*{GENDER}", said)
     assert [g.name for g in found.groups] == list(said)
     assert sum(g.count.value for g in found.groups) == pytest.approx(1000)
-    assert any("is that of each true group of perceived_race" in note for note in found.notes)
+    assert any(
+        note == "perceived_gender has a confusion of its own for each true group of perceived_race"
+        for note in found.notes
+    )
     relative = {g.name: (g.count.high - g.count.low) / g.count.value for g in found.groups}
     assert relative["Black · Male"] > relative["White · Male"], "gender is told worse of Black faces"
     plain = {"sections": [{**s, "groups": []} for s in evaluation["sections"]]}
     pooled = corrected_from_evaluation(plain, f"{RACE}*{GENDER}", said)
-    assert any("err independently of each other" in note for note in pooled.notes)
+    assert any("is taken to be told as well in every group" in note for note in pooled.notes)
 
 
 @pytest.mark.parametrize(

@@ -98,64 +98,78 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Crossed:
-    """Two columns at once, such as race and gender, from a confusion of each.
+    """Two columns at once, such as race and gender, from confusions of each.
 
-    Given the truth, what the one column says is taken as independent of what the other says. Where the second
-    column's errors depend on the first one's truth (such as gender, told worse of some races), give a confusion of the
-    second for each label of the first.
+    Given both truths, what the one column says is taken as independent of what the other says. Where a column's errors
+    depend on the other's truth (gender is told worse of some races, race of one gender), give its confusion for each
+    true label of the other.
 
     Attributes:
-        first: Confusion of the first column.
-        second: Of the second; one for all, or one for each true label of the first.
+        first: Confusion of the first column; one for all, or one for each true label of the second.
+        second: Of the second column; one for all, or one for each true label of the first.
     """
 
-    first: Confusion
+    first: tuple[Confusion, ...]
     second: tuple[Confusion, ...]
 
     @classmethod
-    def of(cls, first: Confusion, second: Confusion | Mapping[str, Confusion]) -> Crossed:
-        """Cross two confusions.
+    def of(cls, first: Confusion | Mapping[str, Confusion], second: Confusion | Mapping[str, Confusion]) -> Crossed:
+        """Cross two columns.
 
         Raises:
-            UsageError: if a label of the first has no confusion of the second, or these differ in their labels.
+            UsageError: if a label of the one has no confusion of the other, or these differ in their labels.
         """
-        if isinstance(second, Confusion):
-            return cls(first, (second,))
-        missing = [label for label in first.labels if label not in second]
-        if missing:
-            raise UsageError("the confusions cannot be crossed", f"none is given for {', '.join(missing)}")
-        chosen = tuple(second[label] for label in first.labels)
-        if len({c.answers for c in chosen}) > 1 or len({c.labels for c in chosen}) > 1:
-            raise UsageError("the confusions cannot be crossed", "they do not have the same labels")
-        return cls(first, chosen)
+        heads = [c if isinstance(c, Confusion) else next(iter(c.values())) for c in (first, second)]
+        return cls(_one_or_each(first, heads[1].labels), _one_or_each(second, heads[0].labels))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Both true labels, the second's change fastest."""
-        return _pairs(self.first.labels, self.second[0].labels)
+        return _pairs(self.first[0].labels, self.second[0].labels)
 
     @property
     def answers(self) -> tuple[str, ...]:
         """Both answers."""
-        return _pairs(self.first.answers, self.second[0].answers)
+        return _pairs(self.first[0].answers, self.second[0].answers)
 
     @property
     def validated(self) -> NDArray[np.int64]:
         """Faces behind the less validated of the two rows."""
-        own = np.stack([c.validated for c in self.second])
-        return np.asarray(np.minimum(self.first.validated[:, None], own).reshape(-1), np.int64)
+        own, other = (np.stack([c.validated for c in side]) for side in (self.first, self.second))
+        return np.asarray(np.minimum(own.T, other).reshape(-1), np.int64)
 
     def mean(self) -> Floats:
         """Expected chances."""
-        own = np.stack([c.mean() for c in self.second])
-        every: Floats = np.broadcast_to(own, (len(self.first.labels), *own.shape[1:]))
-        return np.asarray(_crossed(self.first.mean()[None], every[None])[0])
+        first, second = (np.stack([c.mean() for c in side])[None] for side in (self.first, self.second))
+        return np.asarray(self._product(first, second)[0])
 
     def draw(self, rng: np.random.Generator, rounds: int) -> Floats:
         """Chances as they may truly be."""
-        first = self.first.draw(rng, rounds)
-        own = np.stack([c.draw(rng, rounds) for c in self.second], axis=1)
-        return _crossed(first, np.broadcast_to(own, (rounds, len(self.first.labels), *own.shape[2:])))
+        first, second = (
+            np.stack([c.draw(rng, rounds) for c in side], axis=1) for side in (self.first, self.second)
+        )  # fmt: skip
+        return self._product(first, second)
+
+    def _product(self, first: Floats, second: Floats) -> Floats:
+        """Chances of both from those of each, (R, L or 1, K, J) and (R, K or 1, L, M), as (R, K L, J M)."""
+        rounds, (k, j), (size, m) = len(first), first.shape[2:], second.shape[2:]
+        one = np.broadcast_to(first, (rounds, size, k, j))
+        other = np.broadcast_to(second, (rounds, k, size, m))
+        both = np.einsum("rlkj,rklm->rkljm", one, other)
+        return np.asarray(both.reshape(rounds, k * size, j * m))
+
+
+def _one_or_each(side: Confusion | Mapping[str, Confusion], labels: Sequence[str]) -> tuple[Confusion, ...]:
+    """The one confusion, or that of each label of the other column."""
+    if isinstance(side, Confusion):
+        return (side,)
+    missing = [label for label in labels if label not in side]
+    if missing:
+        raise UsageError("the confusions cannot be crossed", f"none is given for {', '.join(missing)}")
+    chosen = tuple(side[label] for label in labels)
+    if len({c.answers for c in chosen}) > 1 or len({c.labels for c in chosen}) > 1:
+        raise UsageError("the confusions cannot be crossed", "they do not have the same labels")
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -196,13 +210,6 @@ class Stratified:
 
 def _pairs(first: Iterable[str], second: Sequence[str]) -> tuple[str, ...]:
     return tuple(BETWEEN.join((a, b)) for a in first for b in second)
-
-
-def _crossed(first: Floats, second: Floats) -> Floats:
-    """Products of the chances (R, K, J) and (R, K, L, M), as (R, K L, J M)."""
-    both = np.einsum("rkj,rklm->rkljm", first, second)
-    rounds, k, size, j, m = both.shape
-    return np.asarray(both.reshape(rounds, k * size, j * m))
 
 
 def _blocks(parts: Sequence[Floats]) -> Floats:

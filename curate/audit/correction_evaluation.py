@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,9 @@ def corrected_from_evaluation(
 ) -> Corrected:
     """Correct counts of a column, or of two columns crossed, with the confusion that an evaluation holds.
 
-    Crossed columns are taken to err independently of each other given the truth; where the evaluation holds the second
-    column's confusion for each true group of the first (`evaluate --by`), that one is used for each.
+    Crossed columns are taken to err independently of each other given both truths. How well a column is told may
+    depend on the other's truth (gender is told worse of some races): where the evaluation holds the confusion for each
+    true group of the other column (`evaluate --by`), each is used for its group.
 
     A label that nobody validated and nobody was called by is left out.
 
@@ -56,10 +57,7 @@ def corrected_from_evaluation(
         return _noted(_of_cells(crossed, by, said, target, seed), notes)
     confusion = confusion_of(sections[0])
     _check(by, said, confusion.labels)
-    kept = [
-        i for i, label in enumerate(confusion.labels)
-        if said.get(label, 0) or confusion.counts[i].any() or confusion.counts[:, i].any()
-    ]  # fmt: skip
+    kept = _kept([confusion], {label for label, n in said.items() if n})
     counts = confusion.counts[np.ix_(kept, kept)]
     labels = [confusion.labels[i] for i in kept]
     answers = [*labels]
@@ -111,19 +109,21 @@ def _abstentions(section: Json, labels: Sequence[str]) -> list[int] | None:
 
 
 def _crossed(first: Json, second: Json, notes: list[str]) -> Crossed:
-    overall = confusion_of(second)
-    own = {name: confusion_of(g) for name, g in _groups(second, str(first["truth_column"])).items() if _has(g)}
-    one = confusion_of(first)
-    same = set(own) <= set(one.labels) and all(c.labels == overall.labels for c in own.values())
-    a, b = first["column"], second["column"]
-    if not own or not same:
-        notes.append(f"{a} and {b} are taken to err independently of each other, given the truth")
-        return Crossed.of(one, overall)
-    notes.append(f"{b}'s confusion is that of each true group of {a}; given both, they are taken to err independently")
-    absent = [label for label in one.labels if label not in own and one.validated[one.labels.index(label)]]
-    if absent:
-        notes.append(f"for {', '.join(absent)}, {b}'s confusion is that of all faces")
-    return Crossed.of(one, {label: own.get(label, overall) for label in one.labels})
+    """Both columns' confusions, each by the other's true groups where the evaluation holds them."""
+    whole = [confusion_of(section) for section in (first, second)]
+    sides: list[Confusion | Mapping[str, Confusion]] = []
+    for (section, own), (other, others) in zip(
+        zip((first, second), whole, strict=True), zip((second, first), whole[::-1], strict=True), strict=True
+    ):
+        found = {k: confusion_of(g) for k, g in _groups(section, str(other["truth_column"])).items() if _has(g)}
+        if set(found) <= set(others.labels) and found and all(c.labels == own.labels for c in found.values()):
+            notes.append(f"{section['column']} has a confusion of its own for each true group of {other['column']}")
+            sides.append({label: found.get(label, own) for label in others.labels})
+        else:
+            notes.append(f"{section['column']} is taken to be told as well in every group of {other['column']}")
+            sides.append(own)
+    notes.append(f"given both truths, {first['column']} and {second['column']} are taken to err independently")
+    return Crossed.of(*sides)
 
 
 def _has(group: Json) -> bool:
@@ -131,16 +131,31 @@ def _has(group: Json) -> bool:
 
 
 def _of_cells(crossed: Crossed, by: str, said: Mapping[str, int], target: Target, seed: int) -> Corrected:
+    """The correction of all cells but those whose labels were neither validated nor heard."""
     _check(by, said, crossed.answers)
-    # a label that was neither validated nor heard is no cell
-    first = crossed.first
-    heard = [any(said.get(BETWEEN.join((x, y)), 0) for y in crossed.second[0].labels) for x in first.labels]
-    kept = [i for i, _ in enumerate(first.labels) if heard[i] or first.counts[i].any() or first.counts[:, i].any()]
-    names = tuple(first.labels[i] for i in kept)
-    smaller = Confusion.of(first.counts[np.ix_(kept, kept)], names)
-    second = crossed.second if len(crossed.second) == 1 else tuple(crossed.second[i] for i in kept)
-    cells = Crossed(smaller, second)
+    names = [answer.split(BETWEEN) for answer, n in said.items() if n]
+    kept = [_kept(side, {name[i] for name in names}) for i, side in enumerate((crossed.first, crossed.second))]
+    first = _side(crossed.first, kept[0], kept[1])
+    second = _side(crossed.second, kept[1], kept[0])
+    cells = Crossed(first, second)
     return corrected([said.get(answer, 0) for answer in cells.answers], cells, target=target, seed=seed)
+
+
+def _kept(side: Sequence[Confusion], heard: Collection[str]) -> list[int]:
+    """Labels that somebody was validated with, or called by."""
+    counts = np.sum([c.counts for c in side], axis=0)
+    return [i for i, x in enumerate(side[0].labels) if x in heard or counts[i].any() or counts[:, i].any()]
+
+
+def _side(side: Sequence[Confusion], own: Sequence[int], other: Sequence[int]) -> tuple[Confusion, ...]:
+    """One column's confusions among its labels that are kept, for the other column's that are."""
+    chosen = side if len(side) == 1 else [side[i] for i in other]
+    return tuple(_of_labels(c, own) for c in chosen)
+
+
+def _of_labels(confusion: Confusion, kept: Sequence[int]) -> Confusion:
+    """The confusion among some of its labels."""
+    return Confusion.of(confusion.counts[np.ix_(kept, kept)], [confusion.labels[i] for i in kept])
 
 
 def _noted(found: Corrected, notes: Sequence[str]) -> Corrected:
