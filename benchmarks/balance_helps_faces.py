@@ -115,7 +115,7 @@ def skewed_counts(size: int) -> Ints:
     for race in range(len(RACES)):
         whole, women = (MANY_SHARE, 0.5) if race == MANY else (rest, FEW_WOMEN)
         shares += [whole * (women if gender == "Female" else 1 - women) for gender in GENDERS]
-    return np.maximum(np.rint(np.array(shares) * size), 2).astype(np.int64)
+    return np.asarray(np.maximum(np.rint(np.array(shares) * size), 2), np.int64)
 
 
 def draw(pool: People, counts: Ints, rng: np.random.Generator, taken: Ints | None = None) -> Ints:
