@@ -161,6 +161,6 @@ class Laid:
 
 def unhidden(parts: Regions) -> Soft:
     """1 where the face shows, 0 where its colour says glasses, hair or something held before it; generous and soft."""
-    plain = np.clip(1.8 - parts.colour.distance(parts.lab) / 2.8, 0, 1)
+    plain = np.clip(2.0 - parts.colour.distance(parts.lab) / 2.8, 0, 1)
     light = np.maximum(plain, 0.85 * np.maximum.reduce([parts.lips, parts.eyes, parts.brows]))
     return soften(light, 0.03 * parts.unit)

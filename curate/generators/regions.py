@@ -50,7 +50,7 @@ def polygon(mesh: NDArray[np.float64], outline: Sequence[int], side: int, feathe
         feather: Standard deviation of the soft edge in px.
     """
     fine = filled(mesh[list(outline), :2] * 2, (2 * side, 2 * side)).astype(np.float32)
-    return soften(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA), feather)
+    return np.clip(soften(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA), feather), 0, 1)
 
 
 def both(mesh: NDArray[np.float64], outline: tuple[int, ...], side: int, feather: float = 0.0) -> Soft:

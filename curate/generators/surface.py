@@ -109,7 +109,8 @@ def rasterised(
     at = np.stack([x, y], axis=1) + 0.5 - corners[chosen, 0]
     a = (at[:, 0] * second[chosen, 1] - at[:, 1] * second[chosen, 0]) / area[chosen]
     b = (first[chosen, 0] * at[:, 1] - first[chosen, 1] * at[:, 0]) / area[chosen]
-    weights = np.clip(np.stack([1 - a - b, a, b], axis=1), -0.5, 1.5)
+    weights = np.clip(np.stack([1 - a - b, a, b], axis=1), 0, 1)  # pixels on an edge lie a little outside
+    weights /= weights.sum(1, keepdims=True)
     found = np.zeros((side, side, values.shape[1]), np.float32)
     found[y, x] = np.einsum("nk,nkv->nv", weights, values[triangles()[chosen]])
     return found[..., 0], found[..., 1:], (owner >= 0).astype(np.float32)
