@@ -25,6 +25,7 @@ from curate.generators.promise import Change, Identity, Move, Promise
 from curate.generators.provenance import VOCABULARY, DigitalSource
 from curate.ingest import list_sources, load
 from curate.ingest.retry import retry_sources
+from curate.ingest.synthetic import says_synthetic
 from curate.split.settings import Settings
 from curate.split.split import make_split
 from curate.store import Dataset
@@ -81,6 +82,38 @@ def test_parameters_that_are_too_long_for_a_file_stand_in_the_dataset_alone() ->
     said = read_metadata(encode(PIXELS, long, "jpeg"))
     assert images.GENERATION.name not in said
     assert said[images.PARENT_FACE.name] == "abc.0"
+
+
+def test_files_name_no_path_of_this_machine() -> None:
+    command = "python /home/ann/run.py --out=/tmp/x {out} C:\\Users\\ann\\m.onnx"
+    parameters = {"command": command, "model": "stabilityai/sdxl", "list": [{"file": "~/me.toml"}, 1 / 3], "a/b": "a/b"}
+    said = Lineage.of_row(read_metadata(encode(PIXELS, replace(LINEAGE, parameters=parameters), "png")))
+    assert said.parameters == {
+        "command": "python [path] --out=[path] {out} [path]", "model": "stabilityai/sdxl",
+        "list": [{"file": "[path]"}, 1 / 3], "a/b": "a/b",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_generated_files_are_known_as_such_wherever_they_are_taken_in(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{FORMATS[form]}"
+    enhanced = replace(LINEAGE, digital_source=DigitalSource.ALGORITHMICALLY_ENHANCED.value)
+    for lineage in (LINEAGE, enhanced):
+        path.write_bytes(encode(PIXELS, lineage, form))
+        assert load({images.URI.name: str(path)}).row[images.IS_SYNTHETIC.name] is True
+        assert (
+            load({images.URI.name: str(path), images.IS_SYNTHETIC.name: False}).row[images.IS_SYNTHETIC.name] is False
+        )
+
+
+def test_files_of_other_tools_say_it_in_the_iptcs_words() -> None:
+    def file(kind: str) -> bytes:
+        return b"..." + f"<x>http://cv.iptc.org/newscodes/digitalsourcetype/{kind}</x>".encode() + b"..."
+
+    assert says_synthetic(file("trainedAlgorithmicMedia"))
+    assert says_synthetic(file("digitalCapture") + file("compositeWithTrainedAlgorithmicMedia"))
+    assert not says_synthetic(file("digitalCapture") + file("algorithmicallyEnhanced"))
+    assert not says_synthetic(b"")
 
 
 def test_pictures_without_metadata_say_nothing() -> None:

@@ -2,13 +2,14 @@
 
 The IPTC's property `Iptc4xmpExt:DigitalSourceType` holds the address of a concept of its vocabulary, as the IPTC Photo
 Metadata Standard asks of synthetic media; the rest stands in a namespace of our own. The packet holds ids, labels and
-numbers, nothing of the photograph's metadata: no position, no name, no camera.
+numbers, nothing of the photograph's metadata (no position, no name, no camera) and no path of this machine.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -38,6 +39,8 @@ NAMESPACES = {
 """Ours is a name and no page: `.invalid` is reserved (RFC 2606) and never leads anywhere."""
 KEYWORD = "XML:com.adobe.xmp"
 """Of the PNG chunk that holds XMP."""
+_PATH = re.compile(r"""(^|[\s='":,])(?:~?/|[A-Za-z]:\\|\\\\|file://)[^\s'"]*""")
+"""A path that begins at a root, a home or a drive; the name of a model on a hub begins with none of these."""
 _HEAD, _TAIL = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="r"?>'
 
 
@@ -76,10 +79,20 @@ def encode(pixels: Pixels, lineage: Lineage, form: str) -> bytes:
 def packet(lineage: Lineage) -> bytes:
     """The XMP packet of a picture."""
     columns = lineage.columns()
+    columns[images.GENERATION.name] = compact(public(json.loads(columns[images.GENERATION.name])))
     data = _packet(lineage, columns)
     if len(data) > LONGEST:
         data = _packet(lineage, {k: v for k, v in columns.items() if k != images.GENERATION.name})
     return data
+
+
+def public(data: Any) -> Any:
+    """Plain data without paths of this machine, which may hold a person's name."""
+    if isinstance(data, Mapping):
+        return {k: public(v) for k, v in data.items()}
+    if isinstance(data, list):
+        return [public(v) for v in data]
+    return _PATH.sub(r"\1[path]", data) if isinstance(data, str) else data
 
 
 def _packet(lineage: Lineage, columns: Mapping[str, Any]) -> bytes:

@@ -49,6 +49,9 @@ def prepare(ds: Dataset, options: Options) -> Setting:
     detector, settings = detector_of(ds)
     names, configured = annotators_of(ds, options.annotators if options.label else ())
     check_models(names, {**settings, **configured}, detector)
+    for one in chosen:
+        if not one.cls.takes_subject:
+            one.cls(one.config).requests(1, options.seed)
     found = candidates(ds, options.rules)
     if not len(found) and any(c.cls.takes_subject for c in chosen):
         raise UsageError(f"no face of {ds.path} can be a source", found.why_none(), found.ways_out())

@@ -11,6 +11,7 @@ from curate.ingest.pixels import Pixels
 from curate.ingest.problem import PictureError
 from curate.ingest.reader import SourceReader, content_id
 from curate.ingest.sniff import sniff
+from curate.ingest.synthetic import says_synthetic
 from schemas.columns import images
 from schemas.columns import sources as src
 from schemas.status import ImageStatus, Reason
@@ -43,7 +44,8 @@ def load(
     """Read and decode one source.
 
     The pixels are 8-bit sRGB, upright by the EXIF orientation, of the first frame or page. Transparency is
-    laid over white, 16 bits are scaled over their range, an embedded colour profile is applied. A bad picture
+    laid over white, 16 bits are scaled over their range, an embedded colour profile is applied. A file whose metadata
+    call it synthetic is marked so, unless the source says otherwise. A bad picture
     gives a row with status, reason and detail, never an exception. Safe to call from several threads, with
     a reader for each.
 
@@ -64,6 +66,8 @@ def load(
         row[images.BYTES.name] = len(data)
         _refuse_changed(image_id, expect_id)
         facts.format = sniff(data)
+        if row[images.IS_SYNTHETIC.name] is None and says_synthetic(data):
+            row[images.IS_SYNTHETIC.name] = True
         _refuse_duplicate(source.get(src.DUPLICATE_OF.name))
         pixels = _decode(data, facts, limits or Limits())
         detail = facts.note
