@@ -17,6 +17,7 @@ from curate.audit import Audit, AuditOptions, audit, read_audit
 from curate.store import Dataset
 from schemas import FacecurateError, UnknownNameError, UsageError, taxonomy
 from schemas.columns import labels
+from tests import store_samples
 from tests.evaluation_samples import add, chances, dataset, write_csv
 
 RACES = taxonomy(labels.RACE.taxonomy).labels
@@ -409,3 +410,20 @@ def test_a_column_of_names_is_no_column_of_groups(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="too many to be groups"):
         quick(ds, by=("who",))
     assert [g.n for g in quick(ds, by=("tall",)).represented("extra.tall").groups] == [20, 20, 20, 20]
+
+
+def test_shards_are_joined_and_those_that_a_layer_lacks_are_absent(tmp_path: Path) -> None:
+    ds = store_samples.sample(tmp_path / "ds")
+    for key, site in zip(store_samples.KEYS, ("a", "b"), strict=True):
+        extra = [json.dumps({"site": site}), json.dumps({"site": 1}), None]
+        ds.write("images", key, store_samples.image_table(store_samples.ids(key), extra=extra,
+                                                          is_synthetic=[None, False, True]))  # fmt: skip
+    store_samples.add(ds, "demographics.v1", "model", "2026-01-01", {labels.GENDER: ["Male", "Female", None]})
+    found = quick(ds, by=("gender", "extra.site", "is_synthetic"), min_group=2)
+    gender, site, made = (found.represented(by) for by in found.by[:3])
+    assert [g.n for g in gender.groups] == [1, 1]
+    assert (gender.unknown.not_applicable, gender.unknown.absent) == (1, 3)
+    assert {g.name: g.n for g in site.groups} == {"1": 2, "a": 1, "b": 1}
+    assert {g.name: g.n for g in made.groups} == {"no": 4, "yes": 2}
+    assert found.sources == {labels.GENDER.name: {"demographics.v1": 2}}
+    assert found.dataset["pictures"] == 6

@@ -39,7 +39,7 @@ from curate.store.names import FACES
 from curate.store.view import PROVENANCE, FaceView
 from curate.store.view import Wanted as Voice
 from schemas import REGISTRY, Status, UnknownNameError, UsageError
-from schemas.columns import faces, labels
+from schemas.columns import faces, images, labels
 
 __all__ = ["PRESENT", "UNKNOWN", "Coded", "Faces", "read_faces"]
 
@@ -187,6 +187,8 @@ class _Reader:
                 self.texts.setdefault(name, []).append(as_array(table.column(name)))
 
     def _column(self, name: str, values: pa.Array) -> None:
+        if name == images.IS_SYNTHETIC.name:
+            values = pc.fill_null(values, False)  # what nobody said to be made is a photo
         if name.startswith(PREFIX):  # its type may change from shard to shard, as lists have none
             self._put("open", name, self._grow(name, values))
         elif pa.types.is_boolean(values.type):

@@ -108,7 +108,9 @@ def _show(found: Audit) -> None:
     typer.echo(f"{found.dataset['faces']:,} faces by {', '.join(b for b in found.by if '*' not in b)}")
     rows = [(f.severity, f.section, f.sentence, f.interval, f"{f.n:,}") for f in found.findings[:SHOWN]]
     show_rows(("", "about", "finding", "95 % interval", "n"), rows)
-    if not found.findings:
+    if not found.dataset["faces"]:
+        typer.echo("There are no faces.")
+    elif not found.findings:
         typer.echo("No difference between groups that chance would not explain.")
     if len(found.findings) > SHOWN:
         typer.echo(f"{len(found.findings) - SHOWN} more findings are on the page")
