@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from annotators.canonical_face import Pose, canonical_face, rotation_of
 from annotators.crop_masks import filled
@@ -14,7 +15,7 @@ SIDE = 512
 WALL, SKIN, HAIR, LIPS, WHITE = (60, 95, 150), (205, 150, 120), (60, 42, 30), (170, 80, 85), (235, 232, 228)
 
 
-def drawn_mesh(yaw: float = 0.0, scale: float = 16.0) -> np.ndarray:
+def drawn_mesh(yaw: float = 0.0, scale: float = 16.0) -> NDArray[np.float64]:
     """The canonical face in the middle of the portrait, (478, 3), with irises of a plausible size."""
     pose = Pose(rotation_of(yaw, 0, 0), scale, np.array([256.0, -280.0, 0.0]))
     mesh = np.zeros((478, 3))
@@ -30,7 +31,7 @@ def drawn_mesh(yaw: float = 0.0, scale: float = 16.0) -> np.ndarray:
 
 def drawn_face(
     skin: tuple[int, int, int] = SKIN, hair: tuple[int, int, int] = HAIR, noise: float = 2.0
-) -> tuple[Subject, dict[str, np.ndarray]]:
+) -> tuple[Subject, dict[str, NDArray[np.bool_]]]:
     """A face with hair and neck before a wall.
 
     Returns:

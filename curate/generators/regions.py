@@ -104,12 +104,12 @@ class Regions:
             radius = float(np.linalg.norm(np.asarray(rim) - centre, axis=1).mean())
             x, y = np.round((centre - 0.5) * 16).astype(int).tolist()
             cv2.circle(discs, (x, y), round(radius * 16), 255, -1, cv2.LINE_AA, 4)
-        return np.asarray(soften(discs.astype(np.float32) / 255, 0.008 * self.unit) * self.eyes)
+        return np.asarray(np.clip(soften(discs.astype(np.float32) / 255, 0.008 * self.unit), 0, 1) * self.eyes)
 
     @cached_property
     def sclera(self) -> Soft:
         """Whites of the eyes."""
-        return np.asarray(self.eyes * (1 - self.iris))
+        return np.maximum(self.eyes - self.iris, 0)
 
     @cached_property
     def mouth(self) -> Soft:
