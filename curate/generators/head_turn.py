@@ -23,7 +23,7 @@ MOST = {"yaw": 20.0, "pitch": 12.0, "roll": 25.0}
 """Degrees by which a head can be turned before it looks drawn."""
 LEAST = {"yaw": 8.0, "pitch": 5.0}
 """Degrees that are drawn at least."""
-FURTHEST = {"yaw": 38.0, "pitch": 30.0}
+FURTHEST = {"yaw": 32.0, "pitch": 30.0}
 """Degrees to the camera past which the far half would have to be made up."""
 GAIN = {"yaw": 1.45, "pitch": 1.2}
 """The mesh that is found in a turned picture says less than the turn of the mesh that was drawn, as the head's outline

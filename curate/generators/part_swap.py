@@ -147,12 +147,12 @@ def part_mask(meshes: tuple[Array, Array], index: list[int], pose: Pose, grow: f
         grow: How far around, cm.
         side: Side of the portrait.
     """
-    mask = np.zeros((side, side), np.uint8)
+    inside = np.zeros((side, side), bool)
     for mesh in meshes:
-        hull = cv2.convexHull(mesh[index, :2].astype(np.float32))[:, 0]
-        mask = np.maximum(mask, (warping.filled(hull, side) > 0.5).astype(np.uint8) * 255)
-    mask = cv2.dilate(mask, warping.disc(grow * pose.scale))
+        hull = np.asarray(cv2.convexHull(mesh[index, :2].astype(np.float32))[:, 0], np.float32)
+        inside |= warping.filled(hull, side) > 0.5
+    mask = np.asarray(cv2.dilate(inside.astype(np.uint8) * 255, warping.disc(grow * pose.scale)), np.uint8)
     face = warping.owners(meshes[0], triangles(), side) >= 0
     mask[~face] = 0
     mask[[0, -1]], mask[:, [0, -1]] = 0, 0
-    return np.asarray(mask, np.uint8)
+    return mask
