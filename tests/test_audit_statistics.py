@@ -13,7 +13,7 @@ from scipy import stats
 from scipy.stats.contingency import association
 from sklearn.metrics import mutual_info_score
 
-from curate.audit.clusters import design
+from curate.audit.clusters import Alike, design
 from curate.audit.concentration import concentration
 from curate.audit.errors import outcome_rates
 from curate.audit.exact import clopper_pearson, goodman, mean_of, rates, shares
@@ -330,3 +330,36 @@ def test_intervals_of_evenness_hold_the_truth() -> None:
         found = Draws(counts, 1.0, 300, round_).interval(evenness(counts), evenness)
         inside.append(found.low <= float(evenness(true)) <= found.high)
     assert 0.92 <= np.mean(inside) <= 0.98
+
+
+def test_tests_keep_their_level_where_people_have_many_photos() -> None:
+    """Race and a trait of the person that has nothing to do with it: seldom told, though each face repeats both."""
+    rng = np.random.default_rng(9)
+    found: dict[str, list[bool]] = {"table": [], "ranks": [], "naive table": [], "naive ranks": []}
+    for round_ in range(250):
+        photos = rng.geometric(0.3, 150)
+        people = np.repeat(np.arange(150), photos).astype(np.int32)
+        groups = np.repeat(rng.choice(3, 150, p=(0.5, 0.3, 0.2)), photos).astype(np.int32)
+        traits = np.repeat(rng.choice(2, 150, p=(0.7, 0.3)), photos)
+        numbers = np.repeat(rng.normal(size=150), photos)
+        table = np.zeros((3, 2), np.int64)
+        np.add.at(table, (groups, traits), 1)
+        alike, order = Alike(people, round_), ranked(numbers)
+        for name, blur in (("table", alike.table(groups, traits, 3, 2)), ("naive table", 1.0)):
+            found[name].append(dependence(table, 99, [0], blur).test.p < 0.05)
+        for name, blur in (("ranks", alike.ranks(order.places, groups, 3)), ("naive ranks", 1.0)):
+            found[name].append(kruskal(order, groups, 3, alike=blur)[0].p < 0.05)
+    told = {name: float(np.mean(hits)) for name, hits in found.items()}
+    assert told["naive table"] > 0.25
+    assert told["naive ranks"] > 0.25
+    assert told["table"] <= 0.09
+    assert told["ranks"] <= 0.09
+
+
+def test_photos_of_one_person_that_have_nothing_in_common_cost_nothing() -> None:
+    rng = np.random.default_rng(2)
+    people = np.repeat(np.arange(4000), 5).astype(np.int32)
+    groups, traits = (rng.integers(0, k, len(people)).astype(np.int32) for k in (3, 4))
+    alike = Alike(people, 0)
+    assert alike.table(groups, traits, 3, 4) == pytest.approx(1.0, abs=0.05)
+    assert alike.ranks(ranked(rng.random(len(people))).places, groups, 3) == pytest.approx(1.0, abs=0.05)

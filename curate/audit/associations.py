@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.audit.clusters import Alike
 from curate.audit.columns import akin
 from curate.audit.exact import Floats
 from curate.audit.faces import YES_NO, Faces
 from curate.audit.groups import Cube, Grouping
 from curate.audit.options import AuditOptions
 from curate.audit.sections import Association
-from curate.audit.testing import Ranked, adjusted, dependence, expected, kruskal, pointwise, ranked
+from curate.audit.testing import Dependence, Ranked, adjusted, dependence, expected, kruskal, pointwise, ranked
 from curate.evaluation.intervals import FEW, Estimate
 
 STRENGTH = {"cramers_v": (0.1, 0.3, 0.5), "epsilon_squared": (0.01, 0.06, 0.14)}
@@ -39,7 +40,9 @@ def associations(
         units: Column that the action units come from.
         options: Permutations and seed.
     """
-    found = [*_of_labels(faces, cube, labels, units, options), *_of_numbers(faces, cube, numbers, options)]
+    alike = None if faces.clusters is None else Alike(faces.clusters[1], options.seed)
+    found = [*_of_labels(faces, cube, labels, units, alike, options),
+             *_of_numbers(faces, cube, numbers, alike, options)]  # fmt: skip
     p = adjusted([a.test.p for a in found])
     tested = [replace(a, test=replace(a.test, p_adjusted=float(q))) for a, q in zip(found, p, strict=True)]
     return sorted(tested, key=lambda a: (-_size(a), a.by, a.label))
@@ -62,7 +65,7 @@ def strength(measure: str, value: float) -> str:
 
 
 def _of_labels(
-    faces: Faces, cube: Cube, labels: Sequence[str], units: str, options: AuditOptions
+    faces: Faces, cube: Cube, labels: Sequence[str], units: str, alike: Alike | None, options: AuditOptions
 ) -> Iterator[Association]:
     columns: list[tuple[str, tuple[str, ...], NDArray[Any]]] = [
         (n, faces.coded[n].labels, faces.coded[n].codes) for n in labels if n in faces.coded
@@ -72,8 +75,15 @@ def _of_labels(
         table = cube.table(codes, len(values))
         for place, grouping in enumerate(cube.groupings):
             if not (any(akin(name, column) for column in grouping.columns) or _turned(cube, name, grouping)):
-                seed = [options.seed, number, place]
-                yield _table(grouping, name, values, cube.by(grouping, table), options, seed)
+                counts = cube.by(grouping, table)
+                large, often = counts.sum(1) >= options.min_group, counts.sum(0) >= FEW
+                blur = 1.0
+                if alike is not None:
+                    down, across = _only(grouping.codes, large), _only(codes, often)
+                    blur = alike.table(down, across, len(grouping), len(values))
+                kept = np.where(large[:, None] & often, counts, 0)
+                found = dependence(kept, options.permutations, [options.seed, number, place], blur)
+                yield _table(grouping, name, values, counts, kept, found)
 
 
 def _turned(cube: Cube, name: str, grouping: Grouping) -> bool:
@@ -82,14 +92,19 @@ def _turned(cube: Cube, name: str, grouping: Grouping) -> bool:
     return name in singles and grouping.by in singles and singles.index(name) < singles.index(grouping.by)
 
 
+def _only(codes: NDArray[Any], kept: NDArray[np.bool_]) -> NDArray[Any]:
+    """Codes with those that are not kept as unknown."""
+    place = np.where(np.append(kept, False), np.arange(len(kept) + 1), -1)
+    return np.asarray(place[codes])
+
+
 def _table(
-    grouping: Grouping, name: str, values: tuple[str, ...], counts: NDArray[np.int64], options: AuditOptions,
-    seed: Sequence[int],
+    grouping: Grouping, name: str, values: tuple[str, ...], counts: NDArray[np.int64], kept: NDArray[np.int64],
+    found: Dependence,
 ) -> Association:  # fmt: skip
-    large, often = counts.sum(1) >= options.min_group, counts.sum(0) >= FEW
-    kept = np.where(large[:, None] & often, counts, 0)
-    found = dependence(kept, options.permutations, seed)
-    out = [*_named(grouping.names, ~large & (counts.sum(1) > 0)), *_named(values, ~often & (counts.sum(0) > 0))]
+    out = [
+        *_named(grouping.names, (counts.sum(1) > 0) & ~kept.any(1)), *_named(values, (counts.sum(0) > 0) & ~kept.any(0))
+    ]  # fmt: skip
     pmi, npmi = pointwise(counts)
     return Association(
         by=grouping.by, label=name, kind="labels", n=int(counts.sum()), measure="cramers_v", effect=found.effect,
@@ -119,20 +134,24 @@ def _top(groups: Sequence[str], values: Sequence[str], counts: NDArray[np.int64]
     return groups[int(row)], values[int(column)]
 
 
-def _of_numbers(faces: Faces, cube: Cube, numbers: Sequence[str], options: AuditOptions) -> Iterator[Association]:
+def _of_numbers(
+    faces: Faces, cube: Cube, numbers: Sequence[str], alike: Alike | None, options: AuditOptions
+) -> Iterator[Association]:
     for name in numbers:
         order = ranked(faces.numbers[name])
         moments = cube.moments(faces.numbers[name])
         for grouping in cube.groupings:
             if not any(akin(name, column) for column in grouping.columns):
-                yield _number(grouping, name, order, cube.means(grouping, moments), options)
+                yield _number(grouping, name, order, cube.means(grouping, moments), alike, options)
 
 
 def _number(
-    grouping: Grouping, name: str, order: Ranked, figures: Sequence[Estimate], options: AuditOptions
-) -> Association:
+    grouping: Grouping, name: str, order: Ranked, figures: Sequence[Estimate], alike: Alike | None,
+    options: AuditOptions,
+) -> Association:  # fmt: skip
     small = np.array([e.n < options.min_group for e in figures], bool)
-    test, effect, medians = kruskal(order, grouping.codes, len(grouping), small)
+    blur = 1.0 if alike is None else alike.ranks(order.places, _only(grouping.codes, ~small), len(grouping))
+    test, effect, medians = kruskal(order, grouping.codes, len(grouping), small, blur)
     out = _named(grouping.names, small & np.array([e.n > 0 for e in figures], bool))
     return Association(
         by=grouping.by, label=name, kind="numbers", n=effect.n, measure="epsilon_squared", effect=effect,

@@ -9,9 +9,9 @@ PERCEPTION = (
 )
 SAMPLE = (
     "Intervals say what the figures would be in the population that these faces were drawn from. Those of the groups' "
-    "shares allow for faces of one person (or photo, where people are not known) being alike; those of labels, "
-    "quality, missing values and filters take faces as drawn one by one, so where a person has many photos true "
-    "intervals are wider and p-values larger."
+    "shares and the tests of labels between groups allow for faces of one person (or photo, where people are not "
+    "known) being alike; intervals of quality, missing values and filters take faces as drawn one by one, so where a "
+    "person has many photos they are too short."
 )
 PROHIBITED = (
     "EU AI Act (Regulation 2024/1689), Article 5: systems must not sort single people by biometric data to deduce "

@@ -60,19 +60,20 @@ def chi_squared(table: NDArray[np.int64]) -> float:
     return float(((table - base) ** 2 / base).sum())
 
 
-def dependence(counts: ArrayLike, permutations: int, seed: Sequence[int]) -> Dependence:
+def dependence(counts: ArrayLike, permutations: int, seed: Sequence[int], alike: float = 1.0) -> Dependence:
     """Test a table of counts for independence and measure the dependence.
 
     Args:
         counts: Cases, (rows, columns); empty rows and columns are left out.
         permutations: Tables drawn with the same margins, where chi-squared does not hold.
         seed: Of those.
+        alike: Mean design effect of cases that are alike, by which the statistic is divided (Rao and Scott 1984).
     """
     table = filled(counts)
     n = int(table.sum())
     if min(table.shape, default=0) < 2:
         return Dependence(undefined(math.nan, n), 0.0 if n else math.nan, NOTHING, False)
-    statistic = chi_squared(table)
+    statistic = chi_squared(table) / alike
     freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
     base = expected(table)
     sparse = bool((base < EXPECTED).mean() > 0.2 or (base < 1).any())
@@ -80,24 +81,30 @@ def dependence(counts: ArrayLike, permutations: int, seed: Sequence[int]) -> Dep
         test = Test("permutation", statistic, freedom, permuted(table, statistic, permutations, seed))
     else:
         test = Test("chi2", statistic, freedom, float(scipy("stats").chi2.sf(statistic, freedom)))
-    return Dependence(cramers_v(table), mutual_information(table), test, sparse)
+    return Dependence(cramers_v(table, alike), mutual_information(table), test, sparse)
 
 
-def cramers_v(table: NDArray[np.int64]) -> Estimate:
+def cramers_v(table: NDArray[np.int64], alike: float = 1.0) -> Estimate:
     """Cramer's V, corrected for its bias, with the interval of the population's V.
 
     The value is that of W. Bergsma, "A bias-correction for Cramer's V and Tschuprow's T", 2013. The interval inverts
     the non-central chi-squared distribution of the statistic (M. Smithson, "Confidence Intervals", 2003).
+
+    Args:
+        table: Cases, (rows, columns), no row or column empty.
+        alike: Mean design effect: the table is worth so many times fewer independent cases.
     """
     n, (rows, columns) = int(table.sum()), table.shape
     least = min(rows, columns) - 1
     statistic = chi_squared(table)
     if n < 2 or least < 1:
         return undefined(math.nan, n)
-    square = max(0.0, statistic / n - (rows - 1) * (columns - 1) / (n - 1))
-    tall, wide = rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)
+    rest = max(n / alike - 1, 1.0)
+    square = max(0.0, statistic / n - (rows - 1) * (columns - 1) / rest)
+    tall, wide = rows - (rows - 1) ** 2 / rest, columns - (columns - 1) ** 2 / rest
     value = math.sqrt(square / (min(tall, wide) - 1)) if min(tall, wide) > 1 else math.nan
-    low, high = (math.sqrt(x / n / least) for x in noncentrality(statistic, (rows - 1) * (columns - 1)))
+    ends = noncentrality(statistic / alike, (rows - 1) * (columns - 1))
+    low, high = (math.sqrt(x * alike / n / least) for x in ends)
     if math.isnan(value):
         return undefined(value, n)
     value = min(value, 1.0)
@@ -228,7 +235,7 @@ def ranked(values: NDArray[np.floating]) -> Ranked:
 
 
 def kruskal(
-    numbers: Ranked, codes: NDArray[np.integer], size: int, small: ArrayLike = False
+    numbers: Ranked, codes: NDArray[np.integer], size: int, small: ArrayLike = False, alike: float = 1.0
 ) -> tuple[Test, Estimate, NDArray[np.float64]]:
     """Kruskal-Wallis test of numbers between groups, corrected for ties, with its effect size and the medians.
 
@@ -240,6 +247,7 @@ def kruskal(
         codes: Group of each, -1 for none, (n,).
         size: Number of groups.
         small: Groups that have a median, but are left out of the test, (size,).
+        alike: Mean design effect of cases that are alike, by which H is divided.
 
     Returns:
         Test, effect, medians (size,) with NaN for groups without numbers.
@@ -265,9 +273,9 @@ def kruskal(
     h = 12 / (n * (n + 1)) * float((sums[full] ** 2 / sizes[full]).sum()) - 3 * (n + 1)
     h = max(h / share, 0.0)
     freedom = int(full.sum()) - 1
-    test = Test("kruskal", h, freedom, float(scipy("stats").chi2.sf(h, freedom)))
+    test = Test("kruskal", h / alike, freedom, float(scipy("stats").chi2.sf(h / alike, freedom)))
     value = min(h * (n + 1) / (float(n) ** 2 - 1), 1.0)
-    low, high = (min(x * (n + 1) / (float(n) ** 2 - 1), 1.0) for x in noncentrality(h, freedom))
+    low, high = (min(x * alike / (n - 1), 1.0) for x in noncentrality(h / alike, freedom))
     return test, Estimate(value, min(low, value), max(high, value), n, "noncentral chi2"), medians
 
 
