@@ -82,7 +82,7 @@ class AuEditor(Generator):
     def draw(self, request: Request, rng: np.random.Generator) -> dict[str, Any]:
         """The changes of all units; the emotion, drawn if it is left open."""
         subject = request.face()
-        pose = _pose(subject)
+        pose = editable_pose(subject)
         names = tuple(presets())
         drawn_name = names[int(rng.integers(len(names)))]
         text = self.config.au or drawn_name
@@ -95,7 +95,7 @@ class AuEditor(Generator):
     def make(self, request: Request, parameters: Parameters) -> Iterator[Made]:
         """The picture at the apex, or a clip whose first frame is the portrait itself."""
         subject = request.face()
-        pose = _pose(subject)
+        pose = editable_pose(subject)
         mesh = subject.need_mesh()[:COUNT]
         head = pose.to_head(mesh)
         changes = dict(parameters["levels"])
@@ -174,7 +174,7 @@ def _frame(
     return Made(result.pixels, Promise(Identity.KEPT, changes_promised, KEPT), result.changed, step, note)
 
 
-def _pose(subject: Subject) -> Pose:
+def editable_pose(subject: Subject) -> Pose:
     """Pose of the head.
 
     Raises:
