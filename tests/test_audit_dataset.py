@@ -330,6 +330,7 @@ def test_errors_and_corrected_counts_come_from_truth(tmp_path: Path) -> None:
     accuracy = next(f for f in found.errors.figures if f.measure == "accuracy" and f.by == labels.RACE.name)
     assert {g.name: g.figure.value for g in accuracy.groups} == {WHITE: 0.75, BLACK: 1.0}
     assert accuracy.gap.worst == WHITE
+    assert all("gender" not in o.by for o in found.errors.outcomes)
     rates = next(o for o in found.errors.outcomes if o.by == labels.RACE.name)
     assert dict(zip(rates.groups, (e.value for e in rates.true_positive), strict=True)) == {WHITE: 0.5, BLACK: 1.0}
     assert any("Female is found for 50 % of White against 100 % of Black (race)" in f.sentence.replace(

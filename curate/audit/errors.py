@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.audit.columns import CROSS, concept
+from curate.audit.columns import CROSS, akin, concept
 from curate.audit.exact import rates
 from curate.audit.options import AuditOptions
 from curate.audit.sections import ErrorFigure, Errors, GroupFigure, OutcomeRates
@@ -153,6 +153,8 @@ def _outcomes(evaluation: Json, column: str, value: str, options: AuditOptions) 
     if known is None or value not in known[0]:
         raise UnknownNameError(f"label of {column}", value, known[0] if known else ())
     for split in sections[column]["groups"]:
+        if any(akin(column, name) for name in split["by"].split(CROSS)):
+            continue  # an outcome such as a gender differs between genders by its meaning
         names = tuple(g["name"] for g in split["groups"])
         tables = [_yes_no(g, value) for g in split["groups"]]
         yield outcome_rates(split["by"], column, value, names, tables, options.min_group)
