@@ -8,9 +8,9 @@ Scored on FairFace's validation faces, which nothing else used: accuracy in ever
 mean over draws, with intervals by resampling draws and faces together. The settings are those of the shipped head;
 none was tuned here.
 
-python -m benchmarks.balance_helps [--faces N] [--draws 5] [--no-generated] [--json FILE]
+python -m benchmarks.balance_helps [--faces N] [--draws 3] [--no-generated] [--json FILE]
 
-With features kept in build/benchmarks a draw takes about four minutes of one core, most of it for generated faces.
+With features kept in build/benchmarks a draw takes about two minutes of one core, most of it for generated faces.
 `--faces 2000` tries the whole way in a minute on the first 2,000 training faces; its figures have wide intervals.
 """
 
@@ -262,7 +262,7 @@ def main() -> None:
     """Run and print."""
     parser = arguments(__doc__)
     parser.add_argument("--faces", type=int, help="only so many pictures of each split, the first")
-    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--no-generated", action="store_true", help="leave the arm of generated faces out")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     chosen = parser.parse_args()

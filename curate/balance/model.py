@@ -258,6 +258,8 @@ def _demand_rows(model: Model, parts: list[Ints], tolerance: float) -> None:
         name = f"{demand.kind}[{number}] {demand.name}"
         if demand.low is not None and demand.low > 0:
             words = f"{demand.name}: at least {demand.low:,.0f} faces are asked for"
+            if demand.kind == SIZE and demand.high is None:
+                words = f"with fewer than {demand.low:,.0f} faces in all some group would have none"
             model.rows.append(Row(f"{name} low", words, members, -ones, -demand.low, True, number))
         if demand.high is not None:
             words = f"{demand.name}: at most {demand.high:,.0f} faces are asked for"

@@ -69,6 +69,6 @@ def holding_down(model: Model, counts: Floats) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for demand in model.demands:
         most = float(have[demand.cells].sum())
-        if demand.share and counts[demand.cells].sum() >= most and most < demand.share * have.sum():
+        if demand.share and 0 < most <= counts[demand.cells].sum() and most < demand.share * have.sum():
             found.append({"labels": dict(zip(demand.columns, demand.labels, strict=True)), "faces": int(most)})
     return sorted(found, key=lambda g: int(g["faces"]))[:MOST_NAMED]
