@@ -88,21 +88,25 @@ def needs(cls: type[Generator]) -> str:
     return f"{takes}; {weights}" if weights else takes if cls.embedded else f"{takes}; weights or a program of your own"
 
 
-def table() -> str:
-    """The README's table."""
+def table(full: bool = False) -> str:
+    """The README's table; the full one names each promise too."""
     known = figures()
     rows = []
     for name in generator_names():
         found = known.get(name, {})
-        rows.append((f"**{name}**", generator(name).doc, needs(generator(name)), kept(found), promised(found)))
-    head = ("generator", "what it makes", "needs", "promises kept", "what was promised, and kept")
-    return markdown(head, rows)
+        title = f"[{name}](#{name})" if full else f"**{name}**"
+        row = (title, generator(name).doc, needs(generator(name)), kept(found))
+        rows.append((*row, promised(found)) if full else row)
+    head = ("generator", "what it makes", "needs", "promises kept")
+    return markdown((*head, "what was promised, and kept") if full else head, rows)
 
 
 def page() -> str:
     """docs/generators.md."""
     known = figures()
-    return "\n".join([INTRO, *(_section(generator(name), known.get(name, {})) for name in generator_names())])
+    return "\n".join(
+        [INTRO, table(full=True), "", *(_section(generator(name), known.get(name, {})) for name in generator_names())]
+    )
 
 
 def _section(cls: type[Generator], found: Mapping[str, Any]) -> str:

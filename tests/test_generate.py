@@ -26,6 +26,8 @@ from curate.generate.orders import Maker
 from curate.generate.pool import Crashed, Pool
 from curate.generate.run import FOLDER, generate, prepare
 from curate.generate.verify import verify
+from curate.identity import duplicates
+from curate.identity.duplicates import find_duplicates
 from curate.ingest import SourceReader
 from curate.store import Dataset
 from schemas import DatasetError, UnknownNameError, UsageError, images, labels
@@ -233,6 +235,19 @@ def test_verifiers_write_a_layer_beside_the_made_faces(ds: Dataset) -> None:
     without = verify(Dataset.open(ds.path), verifiers=("identity",))
     assert without.accounts[NAME].share.n == 0, "without a verifier for it the promise cannot be judged"
     assert call("generate", ds.path, "--verify", "--verifiers", "identity,shape") == 0
+
+
+@pytest.mark.models
+@pytest.mark.data
+def test_generated_pictures_are_no_copies_of_their_photographs(ds: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate(ds, easy(count=6))
+    tied = f"is_synthetic and {labels.DUPLICATE_SIZE.name} > 1"
+    found = find_duplicates(Dataset.open(ds.path))
+    assert Dataset.open(ds.path).faces([labels.DUPLICATE_SIZE], tied, layers=[found.layer]).num_rows == 0
+    monkeypatch.setattr(duplicates, "_made_of_one", lambda people, a, b: np.zeros(len(a), bool))
+    careless = find_duplicates(Dataset.open(ds.path))
+    shown = Dataset.open(ds.path).faces([labels.DUPLICATE_SIZE], tied, layers=[careless.layer])
+    assert shown.num_rows > 0, "they look alike: only their lineage tells"
 
 
 @pytest.mark.models

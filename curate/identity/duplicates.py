@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curate.identity import children, copies, hamming
 from curate.identity.copies import Ties, embedding_ties, face_ties, picture_ties
-from curate.identity.gather import Faces, fingerprint, gather, unfold
+from curate.identity.gather import Faces, codes, fingerprint, gather, unfold
 from curate.identity.graph import Ints, components
 from curate.identity.hashes import picture_hashes
 from curate.identity.layers import publish
@@ -80,7 +80,7 @@ def find_duplicates(ds: Dataset, settings: Settings | None = None, quiet: bool =
     """
     settings = settings or Settings()
     quality = [labels.QUALITY_SCORE] if labels.QUALITY_SCORE.name in ds.columns() else []
-    place = [images.WIDTH, images.HEIGHT, *faces.BOX, faces.POINTS_5, *quality]
+    place = [images.WIDTH, images.HEIGHT, *faces.BOX, faces.POINTS_5, images.PARENT, images.IS_SYNTHETIC, *quality]
     people = gather(ds, place, child_chance=settings.child_chance, assume_adults=settings.assume_adults)
     with ds.lock():
         table = picture_hashes(ds, quiet)
@@ -107,11 +107,18 @@ def _ties(people: Faces, table: pa.Table, settings: Settings) -> Ties:
     rows = rows[ok[rows]]
     laid_out = points[rows].reshape(-1, 5, 2).astype(np.float64)
     found = embedding_ties(np.ascontiguousarray(people.vectors[rows]), laid_out, settings.search, settings.cosine)
-    return Ties(
-        np.concatenate([by_picture.a, rows[found.a]]),
-        np.concatenate([by_picture.b, rows[found.b]]),
-        np.concatenate([by_picture.kind, found.kind]),
-    )
+    a, b = np.concatenate([by_picture.a, rows[found.a]]), np.concatenate([by_picture.b, rows[found.b]])
+    kept = ~_made_of_one(people, a, b)
+    return Ties(a[kept], b[kept], np.concatenate([by_picture.kind, found.kind])[kept])
+
+
+def _made_of_one(people: Faces, a: Ints, b: Ints) -> NDArray[np.bool_]:
+    """Pairs of a generated face and its photograph or another one made of it: alike on purpose, and no copies."""
+    parent = people.columns[images.PARENT.name].cast(pa.string())
+    own = people.pictures.take(pa.array(people.image)).cast(pa.string())
+    origin = codes(pc.coalesce(parent, own))
+    made = pc.fill_null(people.columns[images.IS_SYNTHETIC.name], False).to_numpy(zero_copy_only=False)
+    return np.asarray((origin[a] == origin[b]) & (made[a] | made[b]))
 
 
 def _boxes(people: Faces) -> NDArray[np.float64]:
