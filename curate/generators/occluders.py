@@ -129,6 +129,8 @@ def _becomes(column: Column, label: str | bool) -> Change:
 
 
 MORE_COVERED = Change(labels.COVERED_SHARE, Move.UP, by=COVERED)
+ANY_COVERED = Change(labels.COVERED_SHARE, Move.UP)
+"""For what the verifier sees only faintly: skin before skin, hair, and scarves that end at the chin."""
 FACE = (*WHO, *EXPRESSION, *POSE)
 KINDS: Mapping[str, Kind] = {
     "mask": Kind(
@@ -142,9 +144,9 @@ KINDS: Mapping[str, Kind] = {
         ("rectangular", "wayfarer", "aviator", "round", "cat_eye"), _sunglasses, eyewear_layers,
         (_becomes(labels.EYEWEAR, "sunglasses"), MORE_COVERED), (*FACE, labels.MASK_WORN),
     ),
-    "hand": Kind(tuple(POSES), _hand, hand_layers, (MORE_COVERED,), SAME_FACE),
-    "hair": Kind(HAIR_FORMS, _hair, hair_layers, (MORE_COVERED,), SAME_FACE),
-    "scarf": Kind(tuple(HEIGHTS), _scarf, scarf_layers, (MORE_COVERED,), SAME_FACE),
+    "hand": Kind(tuple(POSES), _hand, hand_layers, (ANY_COVERED,), SAME_FACE),
+    "hair": Kind(HAIR_FORMS, _hair, hair_layers, (ANY_COVERED,), SAME_FACE),
+    "scarf": Kind(tuple(HEIGHTS), _scarf, scarf_layers, (ANY_COVERED,), SAME_FACE),
 }  # fmt: skip
 """Kind -> what it is. An expression under a mask is the one that was there: its labels are inherited, not measured."""
 
