@@ -10,7 +10,7 @@ from annotators.canonical_face import Array
 from annotators.crops import Pixels
 from curate.generators import openings
 from curate.generators.openings import MOUTH, Edges, smooth_step
-from curate.generators.skin_folds import curve, stroke
+from curate.generators.skin_folds import SAMPLES, curve, stroke
 from curate.generators.warping import Shift, filled, mixed, sampled
 
 THIN = 0.35
@@ -172,6 +172,7 @@ def seam(picture: NDArray[np.float32], pixels: Pixels, old: Array, new: Array, s
         return picture
     line = new[list(MOUTH[0])]
     share = np.zeros(picture.shape[:2], np.float32)
-    stroke(share, curve(line), shut * SEAM_SHARE, max(SEAM_WIDTH * scale, 0.7))
+    taper = np.sin(np.pi * np.linspace(0.04, 0.96, SAMPLES)) ** 0.5
+    stroke(share, curve(line), shut * SEAM_SHARE * taper, max(SEAM_WIDTH * scale, 0.7))
     dark = (_lip_colour(pixels, old) * SEAM_LIGHT).astype(np.float32)
     return mixed(picture, np.broadcast_to(dark, picture.shape), share)
