@@ -109,7 +109,7 @@ class Regions:
     @cached_property
     def sclera(self) -> Soft:
         """Whites of the eyes."""
-        return np.maximum(self.eyes - self.iris, 0)
+        return np.asarray(np.maximum(self.eyes - self.iris, 0))
 
     @cached_property
     def mouth(self) -> Soft:

@@ -51,8 +51,8 @@ AS_BRIGHT = 0.12
 """Change of mean luma that passes for none."""
 FULL_STOP, STEP = 0.5, 0.02
 """Stops from which a change of exposure shows, and by how much luma at least."""
-SHOULDER = 0.75
-"""Linear light from which brightened pixels are bent towards white instead of being cut off."""
+SHOULDER, BRIGHTEST = 0.75, 0.97
+"""Linear light from which brightened pixels are bent instead of being cut off, and what they come near to."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def exposed(pixels: Pixels, ratio: NDArray[np.float32]) -> Pixels:
     light = linear_rgb(pixels).astype(np.float32)
     new = light * ratio
     top, was = new.max(2, keepdims=True), light.max(2, keepdims=True)
-    room = 1 - SHOULDER
+    room = BRIGHTEST - SHOULDER
     bent = np.where(top > SHOULDER, SHOULDER + room * (1 - np.exp(-(top - SHOULDER) / room)), top)
     bent = np.maximum(bent, np.minimum(top, was))
     new = new * bent / np.maximum(top, 1e-6)
