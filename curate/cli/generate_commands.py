@@ -85,7 +85,11 @@ def generate(
 
     No picture is made from a photo in which a face may be a minor's. The same call goes on where it was stopped.
     """
+    from curate.engine.settings import parse_settings
+    from curate.generate.candidates import Rules
+    from curate.generate.options import COUNT, Options
     from curate.store import Dataset
+    from schemas import UsageError
 
     if listing:
         _list()
@@ -97,10 +101,24 @@ def generate(
         return _recheck(ds, recheck, names)
     if check:
         return _verify(ds, names, _split(verifiers), quiet)
-    options = _options(
-        names, settings, where, count, per_face, order, seed, side, form, partner_where, annotators, no_labels,
-        from_synthetic, any_split, assume_adults, workers, quiet,
-    )  # fmt: skip
+    if count and per_face:
+        raise UsageError("--count and --per-face", "only one of them can say how many pictures to make")
+    options = Options(
+        names,
+        parse_settings(settings),
+        Rules(where, order, seed, from_synthetic, any_split, assume_adults),
+        partner_where=partner_where,
+        count=count or COUNT,
+        per_face=per_face or 0,
+        seed=seed,
+        side=side,
+        form=form,
+        annotators=_split(annotators),
+        label=not no_labels,
+        workers=workers,
+        quiet=quiet,
+        command=tuple(sys.argv[1:]),
+    )
     if dry_run:
         from curate.generate.run import prepare
 
@@ -113,25 +131,6 @@ def generate(
 
 def _split(text: str | None) -> list[str] | None:
     return None if text is None else [n.strip() for n in text.split(",") if n.strip()]
-
-
-def _options(
-    names: list[str], settings: list[str], where: str, count: int | None, per_face: int | None, order: str, seed: int,
-    side: int, form: str, partner_where: str, annotators: str | None, no_labels: bool, from_synthetic: bool,
-    any_split: bool, assume_adults: bool, workers: int | None, quiet: bool,
-) -> Options:  # fmt: skip
-    from curate.engine.settings import parse_settings
-    from curate.generate.candidates import Rules
-    from curate.generate.options import COUNT, Options
-    from schemas import UsageError
-
-    if count and per_face:
-        raise UsageError("--count and --per-face", "only one of them can say how many pictures to make")
-    rules = Rules(where, order, seed, from_synthetic, any_split, assume_adults)
-    return Options(
-        names, parse_settings(settings), rules, partner_where, count or COUNT, per_face or 0, seed, side, form,
-        _split(annotators), not no_labels, workers, quiet, tuple(sys.argv[1:]),
-    )  # fmt: skip
 
 
 def _list() -> None:
