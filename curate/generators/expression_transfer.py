@@ -21,7 +21,7 @@ from curate.generators.subject import Subject
 from schemas import UsageError
 from schemas.columns import labels
 
-SMALLEST = 0.5
+SMALLEST = 0.1
 """Difference of intensity from which a unit is changed."""
 PER_LEVEL = (0.13, 0.29)
 """Gap in cm that one step of intensity of AU25 and of AU26 opens between the lips' middle."""
