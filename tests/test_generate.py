@@ -138,6 +138,27 @@ def test_a_second_run_makes_only_what_is_missing(ds: Dataset) -> None:
 
 @pytest.mark.models
 @pytest.mark.data
+def test_a_photo_that_is_gone_is_told_and_tried_again_when_it_is_back(
+    ds: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face = prepare(ds, easy()).found.ids[0]
+    (row,) = ds.faces([images.URI, images.MEMBER], f"face_id = '{face}'").to_pylist()
+    photo = Path(row[images.URI.name])
+    away = photo.rename(photo.with_suffix(".away"))
+    try:
+        arguments = ("generate", ds.path, "-w", EASY, "-n", 3, "--side", 256, "-j", 1, "--no-labels", "-q")
+        assert call(*arguments) == 1
+        assert "the picture cannot be read: No such file" in capsys.readouterr().err
+        assert Dataset.open(ds.path).images(where="is_synthetic").num_rows == 3, "another face took its turn"
+    finally:
+        away.rename(photo)
+    assert call(*arguments) == 0
+    parents = Dataset.open(ds.path).images([images.PARENT_FACE], "is_synthetic").column(0).to_pylist()
+    assert face in parents
+
+
+@pytest.mark.models
+@pytest.mark.data
 def test_workers_and_formats_make_the_same_pictures(ds: Dataset, tmp_path: Path) -> None:
     generate(ds, easy(per_face=1, label=False))
     again = Dataset.open(shutil.copytree(ds.path, tmp_path / "again"))

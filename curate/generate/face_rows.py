@@ -24,6 +24,10 @@ ARRAYS = (labels.MESH.name, labels.EMBEDDING.name)
 """Columns whose values are given as arrays."""
 
 
+class Unreadable(CannotGenerate):
+    """The photograph cannot be read now; it may be another time."""
+
+
 class FaceRows:
     """Reads the wanted columns of faces by their ids.
 
@@ -87,7 +91,7 @@ class Portraits:
             side: Side of the portrait in pixels.
 
         Raises:
-            CannotGenerate: if the picture cannot be read any more, or is another one now.
+            Unreadable: if the picture cannot be read any more, or is another one now.
         """
         image_id = str(values[faces.IMAGE_ID.name])
         if self._last[0] != image_id:
@@ -95,5 +99,5 @@ class Portraits:
             self._last = (image_id, loaded.pixels, str(loaded.row[images.DETAIL.name]))
         _, pixels, why = self._last
         if pixels is None:
-            raise CannotGenerate(f"the picture cannot be read: {why}")
+            raise Unreadable(f"the picture cannot be read: {why}")
         return portrait(pixels, values, side)

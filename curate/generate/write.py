@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from curate.generate.face_rows import Unreadable
 from curate.generate.journal import FAILED, MADE, REFUSED, Entry
 from curate.generate.metadata import FORMATS, encode
 from curate.generate.orders import Maker, Order
@@ -42,6 +43,8 @@ def made_entry(maker: Maker, order: Order, folder: Path) -> Entry:
     try:
         pictures = maker.pictures(order)
         data = [encode(pixels, lineage, order.frame.form) for pixels, lineage in pictures]
+    except Unreadable as answer:
+        return entry_of(order, FAILED, reason=str(answer))
     except CannotGenerate as answer:
         return entry_of(order, REFUSED, reason=str(answer))
     except FacecurateError:
