@@ -26,7 +26,7 @@ APART = {"yaw": 20.0, "pitch": 20.0}
 """Degrees by which the heads' poses may differ: beyond them one face shows what the other hides."""
 MOST_YAW = 35.0
 """Degrees of yaw of either head past which half of its mesh is guessed."""
-TONES = 35.0
+TONES = 30.0
 """Lightness, of 100, by which the faces may differ: beyond it light and shadow do not fit."""
 SHARPEST = 2.5
 """How many times larger than the partner's face the subject's may be: beyond it the face would be a blur."""
@@ -42,8 +42,11 @@ LIMIT = 28.0
 """How far, of 255, blending may change the brightness of the matched face away from the edge."""
 FEATHER = 1.0
 """Width in cm of the blend at the edge."""
-DARKER = 0.75
-"""Lightness over the face's mean below which a pixel is shifted less."""
+DARKER = (10.0, 28.0)
+"""Lightness, of 100, below the face's mean up to which a pixel is shifted as skin is, and from which it keeps its
+colour, where the face becomes lighter."""
+LIFT = 0.5
+"""Share of the shift of lightness that the darkest pixels take part in."""
 FLATTEN = 90.0
 """Shift of lightness, of 100, that halves the contrast."""
 GAIN = (0.7, 1.15)
@@ -197,8 +200,9 @@ def matched(face: Pixels, goal: Pixels, mask: NDArray[np.uint8]) -> Pixels:
     rest = wanted[inside].mean(0) - mean
     gain = float(np.clip(wanted[inside, 0].std() / max(float(lab[inside, 0].std()), 1e-3), *GAIN))
     gain /= 1 + abs(float(rest[0])) / FLATTEN
-    share = np.clip(lab[..., 0] / (DARKER * max(float(mean[0]), 1.0)), 0, 1)[..., None]
-    light = (lab[..., :1] - mean[0]) * gain + mean[0] + rest[0] * (0.5 + 0.5 * share)
+    below = mean[0] - lab[..., :1]
+    share = np.clip(1 - (below - DARKER[0]) / (DARKER[1] - DARKER[0]), 0, 1) if rest[0] > 0 else 1.0
+    light = (lab[..., :1] - mean[0]) * gain + mean[0] + rest[0] * (LIFT + (1 - LIFT) * share)
     result = np.concatenate([light, lab[..., 1:] + rest[1:] * share], axis=2)
     return warping.as_pixels(cv2.cvtColor(result.astype(np.float32), cv2.COLOR_LAB2RGB) * 255)
 
