@@ -13,7 +13,7 @@ from curate.generators import au_settings
 from curate.generators.au_movements import SIDES, presets
 from curate.generators.base import CannotGenerate, Config, Generator, Made, Parameters, Request
 from curate.generators.expression_drawing import drawn
-from curate.generators.expression_reading import shown
+from curate.generators.expression_reading import shown as units_shown
 from curate.generators.expression_shape import moved_head
 from curate.generators.promise import Change, Identity, Move, Promise
 from curate.generators.subject import Subject
@@ -86,7 +86,7 @@ class AuEditor(Generator):
         names = tuple(presets())
         drawn_name = names[int(rng.integers(len(names)))]
         text = self.config.au or drawn_name
-        changes = au_settings.levels(au_settings.expression(text), shown(subject.need_mesh(), pose))
+        changes = au_settings.levels(au_settings.expression(text), units_shown(subject.need_mesh(), pose))
         if not changes:
             raise CannotGenerate("the face shows no unit that could be taken back")
         return {"au": text, "levels": changes, "side": self.config.side, "frames": self.config.frames,
