@@ -219,7 +219,12 @@ def figures_text(known: Mapping[str, Any], fresh: Mapping[str, Result], count: i
     merged: dict[str, dict[str, Any]] = {k: dict(v) for k, v in known.items()}
     for name, result in fresh.items():
         share = proportion(result.judged)
-        entry: dict[str, Any] = {"faces": result.asked, "refused": sum(result.refused.values()), "n": share.n}
+        entry: dict[str, Any] = {
+            "version": generator(name).version,
+            "faces": result.asked,
+            "refused": sum(result.refused.values()),
+            "n": share.n,
+        }
         if share.n:
             entry |= {"kept": round(share.value, 3), "low": round(share.low, 3), "high": round(share.high, 3)}
         groups = {k: float(np.mean(v)) for k, v in result.groups.items() if v}

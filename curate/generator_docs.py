@@ -54,8 +54,13 @@ def figures() -> dict[str, dict[str, Any]]:
     return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
 
 
-def kept(found: Mapping[str, Any]) -> str:
-    """The measured share in words."""
+def kept(found: Mapping[str, Any], version: str = "") -> str:
+    """The measured share in words.
+
+    Args:
+        found: The generator's figures.
+        version: Its version now; figures of another one say so.
+    """
     if not found:
         return "not measured: it needs weights or a program of your own"
     if "kept" not in found:
@@ -65,7 +70,8 @@ def kept(found: Mapping[str, Any]) -> str:
         said += f"; {found['refused']} of {found['faces']} faces refused"
     if found["kept"] < LEAST:
         said += f"; **under {_share(LEAST)}**"
-    return said
+    older = found.get("version", version)
+    return said if older == version or not version else f"{said} (measured in version {older})"
 
 
 def promised(found: Mapping[str, Any]) -> str:
@@ -95,7 +101,7 @@ def table(full: bool = False) -> str:
     for name in generator_names():
         found = known.get(name, {})
         title = f"[{name}](#{name})" if full else f"**{name}**"
-        row = (title, generator(name).doc, needs(generator(name)), kept(found))
+        row = (title, generator(name).doc, needs(generator(name)), kept(found, generator(name).version))
         rows.append((*row, promised(found)) if full else row)
     head = ("generator", "what it makes", "needs", "promises kept")
     return markdown((*head, "what was promised, and kept") if full else head, rows)
@@ -110,7 +116,14 @@ def page() -> str:
 
 
 def _section(cls: type[Generator], found: Mapping[str, Any]) -> str:
-    lines = [f"## {cls.name}", "", cls.doc, "", f"- needs: {needs(cls)}", f"- promises kept: {kept(found)}"]
+    lines = [
+        f"## {cls.name}",
+        "",
+        cls.doc,
+        "",
+        f"- needs: {needs(cls)}",
+        f"- promises kept: {kept(found, cls.version)}",
+    ]
     if promised(found):
         lines.append(f"- what was promised, and kept: {promised(found)}")
     if "cosine" in found:

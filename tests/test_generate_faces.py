@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,19 @@ def test_whose_face_it_is(promised: Identity, after: Any, kept: bool | None) -> 
     verdict = judge(Promise(promised), after, ORIGIN, CROWD, ())
     assert verdict.kept is kept
     assert bool(verdict.broken) is (kept is False)
+
+
+def test_who_is_hidden_must_not_be_found_by_another_photo_of_the_same_person() -> None:
+    photos = np.array([unit(1), unit(0.2, 0, 1)], np.float32)
+    ties = {labels.IDENTITY_ID.name: np.array(["p", "p"], object)}
+    people_here = Crowd(("s.0", "s.1"), photos, ties)
+    after = like(0.3, 0, 1)
+    verdict = judge(Promise(Identity.HIDDEN), after, ORIGIN, people_here, ())
+    assert (verdict.kept, verdict.nearest) == (False, None)
+    assert verdict.own == pytest.approx(0.287, abs=0.001), "unlike the photo it was made from"
+    assert verdict.broken == ("identity hidden: cosine 1.00",)
+    alone = dataclasses.replace(people_here, ties={})
+    assert judge(Promise(Identity.HIDDEN), like(0.3, 0, 0, 0, 1), ORIGIN, alone, ()).kept
 
 
 def test_changes_are_held_where_all_verifiers_but_the_conditioners_see_them() -> None:

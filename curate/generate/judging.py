@@ -75,7 +75,10 @@ def judge(promise: Promise, after: Seen | None, origin: Origin, crowd: Crowd, co
     own, partner, nearest = _cosines(after, origin, crowd)
     results: list[tuple[str, bool | None]] = []
     if promise.identity is not Identity.OPEN:
-        results.append(_identity(promise.identity, after, own, partner, nearest, crowd.limit))
+        mine = own
+        if promise.identity in (Identity.HIDDEN, Identity.NEW):
+            mine = _most_like_origin(after, origin, crowd, own)
+        results.append(_identity(promise.identity, after, mine, partner, nearest, crowd.limit))
     for change in promise.changes:
         results += _change(change, after, origin.seen, conditioners)
     broken = tuple(name for name, held in results if held is False)
@@ -92,6 +95,14 @@ def _cosines(after: Seen | None, origin: Origin, crowd: Crowd) -> tuple[float | 
     partner = None if origin.partner_seen is None else same_person(after.embedding, origin.partner_seen.embedding)
     found = crowd.nearest(after.embedding, origin.face)
     return own, partner, None if found is None else found[0]
+
+
+def _most_like_origin(after: Seen | None, origin: Origin, crowd: Crowd, own: float | None) -> float | None:
+    """The highest cosine with any face of the subject's person: who is hidden must not be found by another photo."""
+    if after is None or after.embedding is None or not origin.face:
+        return own
+    kin = crowd.most_alike_of(after.embedding, origin.face)
+    return own if kin is None else max(kin, -1.0 if own is None else own)
 
 
 def _identity(
