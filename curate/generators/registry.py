@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
-from importlib.metadata import entry_points
 
 import curate.generators
 from curate.generators.base import Generator
-from schemas import SchemaError, UnknownNameError
+from curate.plugins import find
+from schemas import UnknownNameError
 
 GROUP = "facecurate.generators"
 
 
 @cache
 def _found() -> dict[str, type[Generator]]:
-    packages = pkgutil.walk_packages(curate.generators.__path__, "curate.generators.")
-    modules = [importlib.import_module(m.name) for m in packages]
-    classes = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
-    classes |= {point.load() for point in entry_points(group=GROUP)}
-    known: dict[str, type[Generator]] = {}
-    for cls in sorted(classes, key=lambda c: f"{c.__module__}.{c.__qualname__}"):
-        if not issubclass(cls, Generator) or not hasattr(cls, "name"):
-            continue
-        if cls.name in known:
-            both = f"{known[cls.name].__module__} and {cls.__module__}"
-            raise SchemaError(f"two generators are called '{cls.name}'", both)
-        known[cls.name] = cls
-    return known
+    return find(curate.generators, Generator, GROUP, "generator")  # type: ignore[type-abstract]
 
 
 def generator(name: str) -> type[Generator]:
