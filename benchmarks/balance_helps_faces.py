@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from annotators.sface import SFace
 from annotators.weights import ModelStore
 from benchmarks.demographic_features import Faces, crop_of, found_faces
+from benchmarks.demographic_network import EMBEDDING
 from benchmarks.demographic_training import truth_of
 from benchmarks.labelling import decode
 from curate.balance.census import read_faces
@@ -42,6 +43,8 @@ FEW_WOMEN = 0.15
 """Share of women among those others; half of the first."""
 DRAW = 5.0
 """Training faces at hand for each face of a draw: the rest is what can be collected."""
+ALIKE = 0.57
+"""Cosine from which two faces may be one person's; the threshold of the clusterings in the demographic head's card."""
 SHARD = 1_000
 BY = (labels.RACE.name, labels.GENDER.name)
 Ints = NDArray[np.int64]
@@ -77,6 +80,18 @@ class People:
     def cell(self) -> Ints:
         """Number of the cell, race by race."""
         return np.asarray(self.race * len(GENDERS) + self.gender, np.int64)
+
+
+def strangers(test: People, pool: People) -> People:
+    """Test faces that look like nobody in a pool: cosine of SFace's embeddings below `ALIKE` with every one.
+
+    FairFace's splits part pictures, not people.
+    """
+    mine, theirs = (p.features[:, -EMBEDDING:] for p in (test, pool))
+    nearest = np.concatenate([(mine[i : i + 256] @ theirs.T).max(1) for i in range(0, len(mine), 256)])
+    rows = np.flatnonzero(nearest < ALIKE)
+    found = Faces([], test.found.matrices[rows], {}, test.found.rows[rows], test.found.cache)
+    return People(test.features[rows], test.race[rows], test.gender[rows], test.age[rows], found)
 
 
 def cell_names() -> list[str]:

@@ -24,10 +24,10 @@ from benchmarks.balance_helps import (
     report,
     shown,
 )
-from benchmarks.balance_helps_faces import GENDERS, MANY, RACES, People, draw, skewed_counts
+from benchmarks.balance_helps_faces import GENDERS, MANY, RACES, People, draw, skewed_counts, strangers
 from benchmarks.balance_helps_training import BATCH, _batches, gender_answers
 from benchmarks.demographic_features import Faces
-from benchmarks.demographic_network import POOLED
+from benchmarks.demographic_network import EMBEDDING, POOLED
 
 CELLS = len(RACES) * len(GENDERS)
 
@@ -39,7 +39,7 @@ def made_up(count: int, seed: int = 0, width: int = 4) -> People:
     gender = np.arange(count) % 2
     features = rng.standard_normal((count, width), dtype=np.float32)
     features[:, :200] += gender[:, None]
-    nobody = Faces([], np.empty((0, 2, 3)), {}, np.arange(count), Path())
+    nobody = Faces([], np.zeros((count, 2, 3)), {}, np.arange(count), Path())
     return People(features, race.astype(np.int64), gender, np.full(count, 4), nobody)
 
 
@@ -109,3 +109,13 @@ def test_figures_are_those_of_known_answers() -> None:
     assert found[WEIGHTED]["worst group, gain"].low > 0
     assert found[SKEWED]["White"].value == 1
     assert found[SKEWED]["mean of groups"].value == pytest.approx(1 - 0.25 / CELLS)
+
+
+def test_strangers_look_like_nobody_in_the_pool() -> None:
+    pool, test = made_up(60, width=POOLED), made_up(40, seed=1, width=POOLED)
+    for people in (pool, test):
+        people.features[:, -EMBEDDING:] /= np.linalg.norm(people.features[:, -EMBEDDING:], axis=1, keepdims=True)
+    test.features[7, -EMBEDDING:] = pool.features[3, -EMBEDDING:]
+    found = strangers(test, pool)
+    assert len(found) == 39
+    assert not np.isin(found.found.rows, 7).any()
