@@ -41,7 +41,7 @@ FADES = (0.15, 0.6, 0.55, 0.35)
 """How much of each band goes in 20 years less."""
 MOST_DETAIL = 9.0
 """L* at which detail stops growing: hair or an edge, not skin."""
-LINES = 0.30
+LINES = 0.25
 """Shade of the deepest line as a share of the light."""
 BLOTCH, SPOT, SALLOW, EYE_WHITE, UNDER_EYE = (
     (1.4, 1.2, 0.8), (-4.5, 1.5, 3.0), (0.0, -1.0, 2.0), (-4.0, 0.0, 4.0), (-5.0, 0.0, 0.0),

@@ -24,8 +24,8 @@ MOST_SPREAD = np.array([13.0, 4.5, 5.5])
 HAIR_EASY = 2.0
 HAIR_REACH = 1.3
 """How far hair reaches from the skull's centre, in the skull's own radii."""
-HAIR_A, HAIR_B = (-7.0, 22.0), -5.0
-"""Range of a* and least b* of hair; other colours are hats, scarves or dyed, and left alone."""
+HAIR_A, HAIR_B = (-7.0, 22.0), (-5.0, 36.0)
+"""Ranges of a* and b* of hair; other colours are hats, scarves or dyed, and left alone."""
 SHINE = 0.03
 """How much easier a pixel passes for skin per L* above the middle: shine is brighter and paler skin."""
 LEAST_SPREAD = np.array([5.0, 2.2, 2.8])
@@ -160,7 +160,7 @@ def grown_hair(mesh: Array, lab: NDArray[np.float32], covered: Soft, likeness: S
         return np.zeros((side, side), np.float32)
     chosen = lab[seed].astype(np.float64)
     middle = np.median(chosen, axis=0)
-    if not (HAIR_A[0] <= middle[1] <= HAIR_A[1] and middle[2] >= HAIR_B):
+    if not (HAIR_A[0] <= middle[1] <= HAIR_A[1] and HAIR_B[0] <= middle[2] <= HAIR_B[1]):
         return np.zeros((side, side), np.float32)
     spread = np.maximum(1.4826 * np.median(np.abs(chosen - middle), axis=0) * 1.3, (7, 3, 3.5))
     off = (lab - middle) / spread

@@ -30,8 +30,8 @@ from schemas.columns import labels
 
 Array = NDArray[np.float64]
 
-FARTHEST = 3
-"""Steps of the Monk scale that a drawn tone lies from the face's own, at most."""
+DARKER, LIGHTER = 3, 2
+"""Steps of the Monk scale that a drawn tone lies from the face's own, at most: light that is not there shows."""
 DRAWN = ("monk_05", "monk_06", "monk_07", "monk_08")
 """Tones that well-lit skin in photos has; the others must be asked for, and look pale as paper or black as coal."""
 LEAST_SKIN = 0.35
@@ -40,6 +40,8 @@ SURE_ANGLE = 0.5
 """Share of the asked change of angle that is promised."""
 KEPT = (0.25, 0.85)
 """Quantiles of lightness between which skin pixels count."""
+DIM = 40.0
+"""L* that the brightest fiftieth of the face exceeds in enough light; shine does on dark skin too."""
 THROWN = 0.35
 """Share of the light on eyes and teeth that the skin around them throws there: darker skin throws less."""
 GREY = 1.0
@@ -89,12 +91,16 @@ class SkinToneShift(Generator):
 
     def draw(self, request: Request, rng: np.random.Generator) -> dict[str, Any]:
         """The tone or the angle; a drawn tone is another than the face's own, and not far from it."""
-        subject = request.face()
-        skin = skin_median(regions(subject))
+        parts = regions(request.face())
+        skin = skin_median(parts)
+        if float(np.percentile(parts.lab[..., 0][parts.face > 0.5], 98)) < DIM:
+            raise CannotGenerate("the light on the face is too dim to tell its skin's tone")
         if not math.isnan(self.config.angle):
             return {"tone": "", "angle": self.config.angle}
         own = monk_number(nearest_monk(skin))
-        near = [t for t in DRAWN if 1 <= abs(monk_number(t) - own) <= FARTHEST]
+        near = [t for t in DRAWN if monk_number(t) != own and -LIGHTER <= monk_number(t) - own <= DARKER]
+        if not (self.config.tone or near):
+            raise CannotGenerate("no other tone of skin in photos is near this one")
         return {"tone": self.config.tone or near[int(rng.integers(len(near)))], "angle": 0.0}
 
     def make(self, request: Request, parameters: Parameters) -> Iterable[Made]:
@@ -117,8 +123,8 @@ class SkinToneShift(Generator):
         others = {n: v for n, v in wanted.items() if n != labels.MONK.name}
         if tone is None or own is None or labels.ITA_CLASS.name in others or super().aim(have, others) is None:
             return None
-        steps = abs(monk_number(tone) - monk_number(str(own)))
-        return {"tone": tone, "angle": math.nan} if 1 <= steps <= FARTHEST else None
+        steps = monk_number(tone) - monk_number(str(own))
+        return {"tone": tone, "angle": math.nan} if steps and -LIGHTER <= steps <= DARKER else None
 
 
 def skin_median(parts: Regions) -> Array:
