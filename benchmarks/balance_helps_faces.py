@@ -82,12 +82,18 @@ class People:
         return np.asarray(self.race * len(GENDERS) + self.gender, np.int64)
 
 
+def embeddings(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """SFace's embeddings at unit length, shape (n, 128); the features end in them as the network gives them."""
+    raw = features[:, -EMBEDDING:]
+    return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True), np.float32)
+
+
 def strangers(test: People, pool: People) -> People:
     """Test faces that look like nobody in a pool: cosine of SFace's embeddings below `ALIKE` with every one.
 
     FairFace's splits part pictures, not people.
     """
-    mine, theirs = (p.features[:, -EMBEDDING:] for p in (test, pool))
+    mine, theirs = (embeddings(p.features) for p in (test, pool))
     nearest = np.concatenate([(mine[i : i + 256] @ theirs.T).max(1) for i in range(0, len(mine), 256)])
     rows = np.flatnonzero(nearest < ALIKE)
     found = Faces([], test.found.matrices[rows], {}, test.found.rows[rows], test.found.cache)

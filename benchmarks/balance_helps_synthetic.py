@@ -16,8 +16,7 @@ from annotators.crops import Pixels, warp
 from annotators.registry import detector
 from annotators.sface import CROP, SFace
 from annotators.weights import ModelStore
-from benchmarks.balance_helps_faces import People
-from benchmarks.demographic_network import EMBEDDING
+from benchmarks.balance_helps_faces import People, embeddings
 from benchmarks.labelling import decode, label, largest, made
 from curate.balance.generators import Generator as Entry
 from curate.generators.base import CannotGenerate, Generator, Request
@@ -117,8 +116,8 @@ class Studio:
         features = self._features(picture)
         if features is None:
             return None
-        cosine = float(features[-EMBEDDING:] @ self.pool.features[row][-EMBEDDING:])
-        return features if cosine >= SAME_PERSON else None
+        copy, source = embeddings(np.stack([features, self.pool.features[row]]))
+        return features if float(copy @ source) >= SAME_PERSON else None
 
     def _subject(self, row: int) -> Subject | None:
         if row not in self._subjects:
