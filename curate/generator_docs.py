@@ -64,7 +64,7 @@ def kept(found: Mapping[str, Any], version: str = "") -> str:
     if not found:
         return "not measured: it needs weights or a program of your own"
     if "kept" not in found:
-        return f"nothing that a verifier could judge (of {found['faces']} faces)"
+        return f"it promises nothing that a verifier could judge (n = {found['faces']} faces)"
     said = f"{_share(found['kept'])} ({_share(found['low'])}-{_share(found['high'])}), n = {found['n']}"
     if found.get("refused"):
         said += f"; {found['refused']} of {found['faces']} faces refused"
@@ -76,7 +76,12 @@ def kept(found: Mapping[str, Any], version: str = "") -> str:
 
 def promised(found: Mapping[str, Any]) -> str:
     """What was promised in the measured pictures, each with its share."""
-    promises = dict(found.get("promises", {}))
+    promises: dict[str, tuple[float, int]] = {}
+    for name, (share, count) in found.get("promises", {}).items():
+        head, becomes, _ = name.partition(" becomes ")
+        folded = f"{head} becomes what was asked" if becomes else name
+        before, number = promises.get(folded, (0.0, 0))
+        promises[folded] = ((before * number + share * count) / (number + count), number + count)
     ranked = sorted(promises, key=lambda name: -promises[name][1])[:EXACT]
     said = [f"{name.replace('_', ' ')} {_share(promises[name][0])}" for name in ranked]
     return ", ".join(said) + (", ..." if len(promises) > EXACT else "")

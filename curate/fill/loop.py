@@ -105,7 +105,6 @@ class Loop:
         fillings: The cells.
         spent: Tries so far.
         budget: Most tries.
-        rounds_left: Whether it ended before the rounds did.
     """
 
     def __init__(
@@ -113,7 +112,6 @@ class Loop:
     ) -> None:
         self.ds, self.setting, self.options, self.ledger, self.memory = ds, setting, options, ledger, memory
         self.budget = options.budget or TRIES_PER_FACE * sum(g.need for g in setting.goals)
-        self.rounds_left = True
         self._run = run
         self.fillings = {g.name: Filling(g, self._sources(g)) for g in setting.goals}
         self._tried: set[tuple[str, str]] = set()
@@ -186,8 +184,6 @@ class Loop:
                     break
                 self._work_off(todo, number, pool, bar)
                 self.ledger.save()
-            else:
-                self.rounds_left = not self._round()
         self.ledger.save()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -208,18 +204,36 @@ class Loop:
         bar.step(good, 0 if good or outcome == FAILED else 1, outcome == FAILED)
 
     def _round(self) -> list[tuple[str, Order]]:
-        """The tries of the next round: for each cell that lacks faces about as many as it takes."""
-        todo: list[tuple[str, Order]] = []
+        """The tries of the next round: for each cell that lacks faces about as many as it takes.
+
+        No cell gets more than an even share of the budget that is left; what one does not use is there in the next
+        round.
+        """
+        open_cells = {
+            cell: live
+            for cell, filling in self.fillings.items()
+            if filling.lack and (live := [s for s in filling.sources.values() if not s.supply.ended])
+        }
         left = self.budget - self.spent
-        for cell, filling in self.fillings.items():
-            live = [s for s in filling.sources.values() if not s.supply.ended]
+        even = max(1, left // len(open_cells)) if open_cells else 0
+        todo: list[tuple[str, Order]] = []
+        for cell, live in open_cells.items():
+            mine = min(even, left - len(todo))
             for source in live:
-                own = source.quota - source.accepted
-                share = math.ceil(filling.lack / len(live)) if len(live) < len(filling.sources) else own
-                lack = min(filling.lack, max(share, 0) or (filling.lack if len(live) == 1 else 0))
-                wanted = min(math.ceil(lack / source.rate), MOST_AT_ONCE, left - len(todo))
-                todo += ((cell, order) for order in self._take(cell, source, wanted))
+                lack = self._share(self.fillings[cell], source, len(live))
+                wanted = min(math.ceil(lack / source.rate), MOST_AT_ONCE, mine)
+                taken = list(self._take(cell, source, wanted))
+                mine -= len(taken)
+                todo += ((cell, order) for order in taken)
         return todo
+
+    @staticmethod
+    def _share(filling: Filling, source: Source, live: int) -> int:
+        """Pictures that one of the generators still at work shall add: its quota, and what ended ones left over."""
+        own = max(0, source.quota - source.accepted)
+        if live < len(filling.sources):
+            own = math.ceil(filling.lack / live)
+        return min(filling.lack, own)
 
     def _take(self, cell: str, source: Source, count: int) -> Iterator[Order]:
         """The next tries that were not made yet, of faces that may still be used."""
