@@ -37,6 +37,7 @@ READ = ("mesh", "identity", "blendshapes", "action_units", "emotion")
 SMILE = "AU12=3"
 PER_GROUP, UNITS_PER_GROUP = 20, 8
 LEVEL = 3
+NEUTRAL = "neutral"
 SAME = 0.6
 """Cosine of SFace that must be kept."""
 SHAPES = {
@@ -117,7 +118,9 @@ def scores(row: Values, unit: str) -> tuple[float, float] | None:
 
 
 def rises(rows: Sequence[Values], unit: str) -> list[bool]:
-    """Whether `au_score` rises in each picture; lost faces count as no."""
+    """Whether `au_score` rises in each picture, lost faces count as no; empty for a unit that is never given."""
+    if not any(r["found"] and scores(r, unit) for r in rows):
+        return []
     pairs = [scores(r, unit) if r["found"] else (0.0, 0.0) for r in rows]
     return [p[1] > p[0] for p in pairs if p is not None]
 
@@ -138,6 +141,8 @@ def units(rows: Sequence[Values]) -> str:
     lines = []
     for unit in movements():
         some = [r for r in rows if r["text"] == f"{unit}={LEVEL}"]
+        if not some:
+            continue
         shown = [r for r in some if r["found"]]
         given = rises(some, unit)
         pairs = [p for r in shown if (p := scores(r, unit)) is not None]
@@ -155,9 +160,11 @@ def units(rows: Sequence[Values]) -> str:
 def emotions(rows: Sequence[Values]) -> str:
     """What the emotion head sees in the emotions; `neutral` counts where faces did not look neutral before."""
     lines = []
-    for name in (*presets(), "neutral"):
+    for name in (*presets(), NEUTRAL):
         some = [r for r in rows if r["text"] == name and r["found"]]
-        if name == "neutral":
+        if not some:
+            continue
+        if name == NEUTRAL:
             some = [r for r in some if r["before"][labels.PERCEIVED_EMOTION.name] != name]
         chances = [[r[w][labels.EMOTION_PROB.name][name] for w in ("before", "after")] for r in some]
         lines.append((
@@ -170,7 +177,7 @@ def emotions(rows: Sequence[Values]) -> str:
 
 def calmed(rows: Sequence[Values]) -> str:
     """Norm of the blendshapes after `neutral` over before, of faces that did not look neutral."""
-    some = [r for r in rows if r["text"] == "neutral" and r["found"]]
+    some = [r for r in rows if r["text"] == NEUTRAL and r["found"]]
     some = [r for r in some if r["before"][labels.PERCEIVED_EMOTION.name] != "neutral"]
     share = np.array([_norm(r["after"]) / max(_norm(r["before"]), 1e-6) for r in some])
     return table(
@@ -188,6 +195,7 @@ def main() -> None:
     """Edit, read and print."""
     parser = arguments(__doc__)
     parser.add_argument("--per-group", type=int, default=PER_GROUP, help="faces of each perceived race, for the smile")
+    parser.add_argument("--only", help="this edit alone, such as AU12=3 or neutral")
     parser.add_argument("--look", type=Path, help="folder for the first ten pictures of each edit")
     options = parser.parse_args()
     if options.look:
@@ -200,16 +208,21 @@ def main() -> None:
         texts = [SMILE]
         if seen[race] <= UNITS_PER_GROUP:
             texts += [f"{unit}={LEVEL}" for unit in movements() if f"{unit}={LEVEL}" != SMILE]
-            texts += [*presets(), "neutral"]
+            texts += [*presets(), NEUTRAL]
+        texts = [t for t in texts if options.only in (None, t)]
         for text in texts:
             row = compared(look, race, subject, before, text, options.look, number)
             refused += row is None and text == SMILE
             rows += [] if row is None else [row]
     print(f"{sum(seen.values())} portraits, {refused} refused (turned too far)\n\nAU12 raised by {LEVEL}\n")
-    print(smile([r for r in rows if r["text"] == SMILE]), f"\n\nEvery unit raised by {LEVEL}\n")
-    print(units(rows), "\n\nEmotions\n")
-    print(emotions(rows), "\n\nTaking an expression back\n")
-    print(calmed(rows))
+    texts = {r["text"] for r in rows}
+    if SMILE in texts:
+        print(smile([r for r in rows if r["text"] == SMILE]), f"\n\nEvery unit raised by {LEVEL}\n")
+        print(units(rows))
+    if texts & {*presets(), NEUTRAL}:
+        print("\nEmotions\n\n" + emotions(rows))
+    if NEUTRAL in texts:
+        print("\nTaking an expression back\n\n" + calmed(rows))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ BOTH = "both"
 MOST_YAW = 40.0
 """Degrees of yaw past which half of the mesh is guessed."""
 MOST_FRAMES = 240
-PROMISED = ("AU1", "AU2", "AU4", "AU5", "AU6", "AU7", "AU9", "AU12", "AU15", "AU25", "AU26", "AU43")
-"""Units whose measurement follows the drawing; see benchmarks/au_editor.py."""
+PROMISED = ("AU1", "AU2", "AU4", "AU5", "AU7", "AU9", "AU12", "AU25", "AU26", "AU43")
+"""Units whose score rises in at least four of five faces when they are raised by 3; see benchmarks/au_editor.py."""
 CLEAR = 1.2
 """Strength of an emotion that another face should be taken to show."""
 LEAST = 1.0

@@ -141,7 +141,7 @@ def filled(outline: NDArray[np.floating[Any]], side: int) -> NDArray[np.float32]
     mask = np.zeros((side, side), np.uint8)
     fixed = np.round((outline[:, :2] - 0.5) * (1 << SUBPIXEL)).astype(np.int32)
     cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, SUBPIXEL)
-    return mask.astype(np.float32) / 255
+    return np.asarray(mask / 255, np.float32)
 
 
 def disc(radius: float) -> NDArray[np.uint8]:
