@@ -128,6 +128,13 @@ def test_eyes_behind_sunglasses_are_not_painted() -> None:
     assert set(worn(hidden, look="smoky").note["area"]) == set(looks()["smoky"]) - {"shadow", "liner"}
 
 
+@pytest.mark.parametrize("skin", [(240, 210, 195), (60, 42, 35), (40, 30, 27)])
+def test_skin_of_every_tone_can_be_made_up(skin: tuple[int, int, int]) -> None:
+    subject, _ = drawn_face(skin=skin)
+    made = worn(subject, look="rose", strength=1.0)
+    assert set(made.note["area"]) == set(looks()["rose"])
+
+
 def test_grey_pictures_and_wrong_settings_are_refused() -> None:
     subject, _ = drawn_face()
     grey = np.repeat(subject.pixels.mean(2, keepdims=True), 3, 2).astype(np.uint8)

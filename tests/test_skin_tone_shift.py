@@ -120,7 +120,10 @@ def test_grey_pictures_are_refused() -> None:
 
 def test_pictures_in_the_dark_are_refused() -> None:
     subject, _ = drawn_face(skin=(52, 36, 28))
-    dark = Subject(subject.pixels // 2, subject.mesh, subject.points, subject.box, subject.matrix)
+    assert SkinToneShift(SkinToneShiftConfig(tone="monk_07")).draw(Request(subject), np.random.default_rng(0)), (
+        "dark skin in good light is not a dark picture"
+    )
+    dark = Subject(subject.pixels // 4, subject.mesh, subject.points, subject.box, subject.matrix)
     with pytest.raises(CannotGenerate, match="dim"):
         SkinToneShift().draw(Request(dark), np.random.default_rng(0))
 

@@ -182,7 +182,7 @@ def older(parts: Regions, skin: Soft, years: float, rng: np.random.Generator) ->
 
 def colourful(parts: Regions) -> float:
     """1 for a picture in colour, 0 for a grey one, which must not be tinted."""
-    return float(np.clip(np.hypot(*parts.colour.middle[1:]) / 8, 0, 1))
+    return 0.0 if parts.colourless else 1.0
 
 
 def younger(parts: Regions, skin: Soft, years: float) -> Array:

@@ -40,8 +40,6 @@ LIT = 66.0
 """L* of skin under the light for which the looks' colours are meant; darker pictures get darker pigment."""
 REACH = 0.004
 """Weight below which a mask is cut off."""
-GREY = 8.0
-"""Chroma of skin below which a picture counts as grey."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,7 @@ class Makeup(Generator):
 
     def draw(self, request: Request, rng: np.random.Generator) -> dict[str, Any]:
         """The look with all its colours and opacities, so that it stays what it was if the look is changed later."""
-        skin = regions(request.face()).colour.middle
-        if float(np.hypot(*skin[1:])) < GREY:
+        if regions(request.face()).colourless:
             raise CannotGenerate("the picture is grey, so makeup would have no colour in it")
         names = sorted(looks())
         name, strength = names[int(rng.integers(len(names)))], round(float(rng.uniform(*STRENGTHS)), 3)

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from annotators.crop_masks import filled
 from annotators.crops import Pixels
-from annotators.skin_tone import mirrored
+from annotators.skin_tone import face_sample, is_grey, mirrored
 from curate.generators.skin_colour import SkinColour, grown_hair, grown_skin, skin_colour
 from curate.generators.soft_masks import Soft, guided, soften
 from curate.generators.subject import Subject
 from schemas.landmarks import layout
 
 IRISES = (468, 473)
+GREY = 1.0
+"""Spread of a*b* below which a picture has no colours, as the skin tone annotator has it."""
 NOSTRIL = (98, 240, 99, 97, 2, 94, 141, 242, 20, 60)
 """Mesh points around the subject's right nostril."""
 UNDER_EYE = (130, 25, 110, 24, 23, 22, 26, 112, 243, 244, 128, 121, 120, 119, 118, 117, 111, 35)
@@ -167,6 +169,13 @@ class Regions:
     def colour(self) -> SkinColour:
         """How the face's own skin is coloured."""
         return skin_colour(self.lab, self.skin)
+
+    @cached_property
+    def colourless(self) -> bool:
+        """Whether the picture of the face is grey or toned in one hue, however dark or light its skin is."""
+        x, y, width, height = cv2.boundingRect(np.round(self.mesh[:, :2]).astype(np.int32))
+        cut = self.pixels[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
+        return cut.size == 0 or is_grey(face_sample(cut, np.ones(cut.shape[:2], np.uint8)), GREY)
 
     @cached_property
     def likeness(self) -> Soft:

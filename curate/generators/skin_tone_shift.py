@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.colour import srgb_to_lab, typology_angle
-from annotators.skin_tone import face_sample, is_grey, median_colour, nearest_monk, skin_areas
+from annotators.skin_tone import median_colour, nearest_monk, skin_areas
 from curate.generators.base import CannotGenerate, Config, Generator, Made, Parameters, Request
 from curate.generators.kept_labels import EXPRESSION, POSE, WORN
 from curate.generators.promise import Change, Identity, Move, Promise
@@ -41,11 +41,9 @@ SURE_ANGLE = 0.5
 KEPT = (0.25, 0.85)
 """Quantiles of lightness between which skin pixels count."""
 DIM = 40.0
-"""L* that the brightest fiftieth of the face exceeds in enough light; shine does on dark skin too."""
+"""L* that shine or the whites of the eyes exceed in enough light, whatever the skin."""
 THROWN = 0.35
 """Share of the light on eyes and teeth that the skin around them throws there: darker skin throws less."""
-GREY = 1.0
-"""Spread of a*b* below which a picture has no colours; as the skin tone annotator has it."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class SkinToneShift(Generator):
         """The tone or the angle; a drawn tone is another than the face's own, and not far from it."""
         parts = regions(request.face())
         skin = skin_median(parts)
-        if float(np.percentile(parts.lab[..., 0][parts.face > 0.5], 98)) < DIM:
+        if light_on(parts) < DIM:
             raise CannotGenerate("the light on the face is too dim to tell its skin's tone")
         if not math.isnan(self.config.angle):
             return {"tone": "", "angle": self.config.angle}
@@ -133,17 +131,21 @@ def skin_median(parts: Regions) -> Array:
     Raises:
         CannotGenerate: if the picture has no colours or little skin is seen.
     """
-    side = parts.side
-    x, y, width, height = cv2.boundingRect(np.round(parts.mesh[:, :2]).astype(np.int32))
-    cut = parts.pixels[max(y, 0) : min(y + height, side), max(x, 0) : min(x + width, side)]
-    if cut.size == 0 or is_grey(face_sample(cut, np.ones(cut.shape[:2], np.uint8)), GREY):
+    if parts.colourless:
         raise CannotGenerate("the picture is grey or toned, so skin has no colour in it")
     if float((parts.bare_skin * parts.skin).sum()) < LEAST_SKIN * float(parts.skin.sum()):
         raise CannotGenerate("too little of the face's skin is seen")
-    areas = skin_areas(parts.pixels, parts.mesh[:, :2], np.ones((side, side), np.uint8))
+    areas = skin_areas(parts.pixels, parts.mesh[:, :2], np.ones(parts.pixels.shape[:2], np.uint8))
     if not areas:
         raise CannotGenerate("neither cheek nor forehead is seen")
     return median_colour(srgb_to_lab(np.concatenate(list(areas.values()))), KEPT)
+
+
+def light_on(parts: Regions) -> float:
+    """L* of what is brightest on the face, its shine or the whites of its eyes: they tell the light, not the skin."""
+    light = parts.lab[..., 0]
+    places = ((parts.face > 0.5, 98), (parts.sclera > 0.5, 90))
+    return max((float(np.percentile(light[mask], share)) for mask, share in places if mask.any()), default=0.0)
 
 
 def shifted(parts: Regions, skin: Array, target: Array) -> tuple[NDArray[np.float32], Soft]:
