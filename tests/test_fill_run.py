@@ -131,6 +131,40 @@ def test_a_generator_that_cannot_is_named(home: Path) -> None:
     assert found.why.startswith("no source faces: of ")
 
 
+PROGRAM = """
+import sys
+import numpy as np
+from PIL import Image
+from skimage.data import astronaut
+noise = np.random.default_rng(int(sys.argv[1])).integers(-9, 9, (512, 512, 3))
+Image.fromarray(np.clip(astronaut() + noise, 0, 255).astype(np.uint8)).save(sys.argv[2])
+"""
+
+
+@pytest.mark.models
+@pytest.mark.data
+def test_faces_from_words_must_be_nobody_here_and_not_one_another(home: Path) -> None:
+    """A program that always draws the same person: the first is new, every other looks like it."""
+    (home / "draw.py").write_text(PROGRAM)
+    write_plan(home / "plan.json", plan([GENDER], [cell({GENDER: "Female"}, 1, 3, {"command": 2})]))
+    settings = {"command": {"command": f"{sys.executable} {home / 'draw.py'} {{seed}} {{out}}", "prompt": "a woman"}}
+    done = fill(Dataset.open(home / "ds"), options(home, settings=settings, budget=3))
+    (found,) = done.cells
+    assert (found.accepted, found.tries) == (1, 3)
+    assert found.why == "budget (of 3 tries: 2 x looks like another generated person)"
+    (row,) = Dataset.open(home / "ds").images(where="is_synthetic").to_pylist()
+    assert row[images.PARENT.name] is None
+    assert Lineage.of_row(row).digital_source == "trainedAlgorithmicMedia"
+    ds = Dataset.open(home / "ds")
+    with_her = home / "photos"
+    with_her.mkdir()
+    subprocess.run([sys.executable, str(home / "draw.py"), "99", str(with_her / "her.png")], check=True)
+    labelled(ds.path, with_her)
+    again = fill(Dataset.open(home / "ds"), options(home, name="again", settings=settings, budget=2, seed=1))
+    assert again.cells[0].accepted == 0
+    assert again.reasons == {"looks like a real person here": 2}, "she is photographed here now"
+
+
 SCRIPT = "import sys\nfrom curate.cli.main import main\nif __name__ == '__main__':\n    main(sys.argv[1:])\n"
 
 
