@@ -214,14 +214,15 @@ def main() -> None:
             row = compared(look, race, subject, before, text, options.look, number)
             refused += row is None and text == SMILE
             rows += [] if row is None else [row]
-    print(f"{sum(seen.values())} portraits, {refused} refused (turned too far)\n\nAU12 raised by {LEVEL}\n")
-    texts = {r["text"] for r in rows}
-    if SMILE in texts:
-        print(smile([r for r in rows if r["text"] == SMILE]), f"\n\nEvery unit raised by {LEVEL}\n")
-        print(units(rows))
-    if texts & {*presets(), NEUTRAL}:
+    print(f"{sum(seen.values())} portraits, {refused} refused (turned too far)")
+    done = {r["text"] for r in rows}
+    if SMILE in done:
+        print(f"\nAU12 raised by {LEVEL}\n\n" + smile([r for r in rows if r["text"] == SMILE]))
+    if done & {f"{unit}={LEVEL}" for unit in movements()}:
+        print(f"\nEvery unit raised by {LEVEL}\n\n" + units(rows))
+    if done & {*presets(), NEUTRAL}:
         print("\nEmotions\n\n" + emotions(rows))
-    if NEUTRAL in texts:
+    if NEUTRAL in done:
         print("\nTaking an expression back\n\n" + calmed(rows))
 
 
