@@ -142,7 +142,7 @@ def _refined(subject: Subject, parts: Regions, rough: Soft) -> Soft:
     near = np.clip(soften(rough, 0.035 * subject.side), 0, 1)
     alpha = np.where(near > 0.97, 1, np.where(near < 0.03, 0, alpha))
     alpha = np.clip((alpha - CLEAR) / (SOLID - CLEAR), 0, 1)
-    inside = np.clip(parts.face * 1.5, 0, 1)
+    inside = np.clip(parts.face * 2, 0, 1)
     return np.asarray(np.maximum(alpha, inside), np.float32)
 
 
