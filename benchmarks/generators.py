@@ -232,15 +232,15 @@ def figures_text(known: Mapping[str, Any], fresh: Mapping[str, Result], count: i
             worst = min(groups, key=lambda k: groups[k])
             entry |= {"worst": worst, "worst_kept": round(groups[worst], 2), "worst_n": len(result.groups[worst])}
         ranked = sorted(result.promises, key=lambda k: -len(result.promises[k]))
-        entry["promises"] = {
-            f'"{k}"': [round(float(np.mean(result.promises[k])), 2), len(result.promises[k])] for k in ranked
-        }
+        entry["promises"] = {k: [round(float(np.mean(result.promises[k])), 2), len(result.promises[k])] for k in ranked}
         if result.cosines:
             entry["cosine"] = round(float(np.median(result.cosines)), 2)
         if result.seconds:
             entry["ms"] = round(1000 * float(np.median(result.seconds)))
         entry["command"] = f"python -m benchmarks.generators {name} --faces {count}"
         merged[name] = entry
+    for entry in merged.values():
+        entry["promises"] = {f'"{k}"': v for k, v in entry["promises"].items()}
     parts = [
         f"[{name}]\n" + "".join(f"{k} = {toml_value(v)}\n" for k, v in entry.items())
         for name, entry in sorted(merged.items())
