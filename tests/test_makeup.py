@@ -70,7 +70,7 @@ def test_patterns_lie_where_they_should() -> None:
     assert 0.1 * whole.sum() < inner.sum() < 0.8 * whole.sum() and (inner <= whole + 1e-6).all()
 
 
-@pytest.mark.parametrize("look", sorted(looks()))
+@pytest.mark.parametrize("look", ["natural", "smoky", "emerald", "bitten"])
 def test_differences_lie_inside_the_stored_masks(look: str) -> None:
     subject, truth = drawn_face()
     made = worn(subject, look=look, strength=1.0)

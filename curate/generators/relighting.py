@@ -38,7 +38,7 @@ DIRECTIONS = {
 }
 """Name -> degrees to the subject's left and degrees up from the camera."""
 STRENGTHS = (0.55, 0.9)
-TEMPERATURES = (3000.0, 10000.0)
+TEMPERATURES = (3500.0, 9500.0)
 CAUTION = 0.02
 """Penalty of the light's estimate; see `spherical_harmonics.fitted`."""
 DARKEST_OLD, DARKEST_NEW = 0.3, 0.04
@@ -88,8 +88,8 @@ class Relighting(Generator):
         {"direction": "above", "strength": 0.8, "temperature": 6504.0},
         {"direction": "below", "strength": 0.75, "temperature": 5500.0},
         {"direction": "front", "strength": 0.6, "temperature": 6504.0},
-        {"direction": "left_above", "strength": 0.85, "temperature": 3200.0},
-        {"direction": "right_above", "strength": 0.85, "temperature": 10000.0},
+        {"direction": "left_above", "strength": 0.8, "temperature": 3800.0},
+        {"direction": "right_above", "strength": 0.8, "temperature": 9500.0},
         {"direction": "right", "strength": 0.9, "temperature": 4500.0, "exposure": -0.7, "background": 1.0},
     )
 

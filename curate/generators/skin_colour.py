@@ -22,8 +22,9 @@ EASY = 2.2
 MOST_SPREAD = np.array([13.0, 4.5, 5.5])
 """Greatest ones: beyond lie glasses, hair or a hand before the face."""
 HAIR_EASY = 2.0
-HAIR_REACH = 1.3
-"""How far hair reaches from the skull's centre, in the skull's own radii."""
+HAIR_REACH, HAIR_CLEAR = (1.3, 1.65), 0.12
+"""How far hair reaches from the skull's centre, in the skull's own radii: if what lies farther out has its colour, and
+if less than this share of it has."""
 HAIR_A, HAIR_B = (-7.0, 22.0), (-5.0, 36.0)
 """Ranges of a* and b* of hair; other colours are hats, scarves or dyed, and left alone."""
 SHINE = 0.03
@@ -166,7 +167,9 @@ def grown_hair(mesh: Array, lab: NDArray[np.float32], covered: Soft, likeness: S
     off = (lab - middle) / spread
     off[..., 0] = np.where(off[..., 0] > 0, off[..., 0] * 0.7, off[..., 0])  # shine is brighter hair
     like = np.clip(2 - np.sqrt((off**2).sum(-1)) / HAIR_EASY, 0, 1)
-    like = soften(like * np.clip((HAIR_REACH - away) * 4, 0, 1) * (1 - covered), 0.02 * scale)
+    far = away > HAIR_REACH[1]
+    reach = HAIR_REACH[int(far.any() and float(like[far].mean()) < HAIR_CLEAR)]
+    like = soften(like * np.clip((reach - away) * 4, 0, 1) * (1 - covered), 0.02 * scale)
     solid = (like > 0.4).astype(np.uint8)
     _, parts = cv2.connectedComponents(solid, connectivity=4)
     sizes = np.bincount(parts[seed & (solid > 0)], minlength=int(parts.max()) + 1)

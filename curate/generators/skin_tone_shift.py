@@ -69,7 +69,7 @@ class SkinToneShift(Generator):
     config_type = SkinToneShiftConfig
     config: SkinToneShiftConfig
     shown = (
-        {"tone": "monk_05"}, {"tone": "monk_06"}, {"tone": "monk_07"}, {"tone": "monk_08"}, {"angle": 15.0},
+        {"tone": "monk_05"}, {"tone": "monk_06"}, {"tone": "monk_07"}, {"tone": "monk_08"},
         {"angle": -25.0}, {"angle": -50.0},
     )  # fmt: skip
 
@@ -107,6 +107,8 @@ class SkinToneShift(Generator):
         skin = skin_median(parts)
         tone, angle = str(parameters["tone"]), float(parameters["angle"])
         target = monk_target(tone, skin) if tone else angle_target(skin, angle)
+        if float(np.linalg.norm(target - skin)) < 1:
+            raise CannotGenerate("the skin is already as light or dark as that")
         moved, weight = shifted(parts, skin, target)
         pixels = blend(parts.pixels, moved, weight)
         note = {"skin_before": _plain(skin), "skin_after": _plain(target), "skin_share": round(float(weight.mean()), 4)}

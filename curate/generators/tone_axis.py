@@ -109,12 +109,13 @@ def own_tint(skin: Array) -> Array:
 def angle_target(skin: Array, degrees: float) -> Array:
     """CIELAB whose typology angle lies so many degrees above the skin's (lighter) or below (darker), along the axis.
 
-    What sets the skin apart from the axis, redder or yellower, is kept.
+    What sets the skin apart from the axis, redder or yellower, is kept. It ends where the measured axis does.
     """
     line = tone_axis().colour(FINE) + own_tint(skin)
     line[:, 2] = np.maximum(line[:, 2], 1.0)
     goal = float(typology_angle(skin)) + degrees
-    return np.asarray(line[int(np.abs(typology_angle(line) - goal).argmin())])
+    real = max(tone_axis().lightness[-1], float(skin[0])) >= FINE
+    return np.asarray(line[int(np.where(real, np.abs(typology_angle(line) - goal), np.inf).argmin())])
 
 
 def _gap(lab: Array, number: int) -> Array:
