@@ -57,7 +57,7 @@ GREY_FROM, GREY_FULL = 5.0, 38.0
 ADULT = 20.0
 PERCEIVED = 0.37
 """Years by which a face of 60 adults looked older to the demographic head, in the middle, per year asked for."""
-OLDER, YOUNGER = 0.08, 0.02
+OLDER, YOUNGER = 0.06, 0.02
 """Share of the asked years that is promised, older and younger: four in five faces of those reached more."""
 MOST_SEED = 1 << 31
 

@@ -13,6 +13,8 @@ WHITE = 74.0
 """L* that grey hair tends to under good light."""
 LIFT, STRANDS = 0.42, 0.7
 """How far hair is brought there, and how much more its strands then differ: grey hair has light and dark ones."""
+LEAST_BEARD = 0.1
+"""Share of the place of beards that one covers; less is a shadow of the chin or the folds of the mouth."""
 BEARD = (205, 187, 147, 177, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 401,
          376, 411, 425, 423, 391, 164, 165, 203)  # fmt: skip
 """Around where beards grow: cheeks below the bone, upper lip, chin, jaw."""
@@ -23,7 +25,8 @@ def beard(parts: Regions, place: Soft) -> Soft:
     light, middle = parts.lab[..., 0], parts.colour.middle
     darker = np.clip((middle[0] - light) / max(0.35 * middle[0], 8) - 0.45, 0, 1)
     unlike = np.clip(parts.colour.distance(parts.lab) / 2.2 - 0.7, 0, 1)
-    return soften(place * darker * np.maximum(unlike, 0.3 * darker), 0.01 * parts.unit)
+    found = soften(place * darker * np.maximum(unlike, 0.3 * darker), 0.01 * parts.unit)
+    return found if found.sum() > LEAST_BEARD * place.sum() else np.zeros_like(found)
 
 
 def greyed(
