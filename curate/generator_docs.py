@@ -43,8 +43,8 @@ interval (Wilson); a promise about a column that several annotators give counts 
 settings in these figures are the defaults, which draw what they leave open.
 
 Pictures on the sheets are made from scikit-image's portrait of Eileen Collins (NASA, public domain); the first is the
-portrait itself. Where a generator needs a second person, that is the same portrait with other colours, mirrored and
-made wider: nobody else's photo is shown.
+portrait itself. Where a generator needs a second person, that is the same portrait with other colours, mirrored, made
+wider and surprised: nobody else's photo is shown.
 """
 
 

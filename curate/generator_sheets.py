@@ -28,6 +28,8 @@ SHOWN = 1.9
 """Side of what is shown of a picture, in sides of the face's box."""
 FRAMES = 5
 """Pictures shown of a clip or sheet."""
+EXPRESSION = ("au_editor", {"au": "surprise=0.7"})
+"""What gives the second face its expression."""
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
@@ -47,21 +49,28 @@ def draw_sheets(folder: Path, names: Sequence[str]) -> None:
 
 
 def people() -> tuple[Subject, Subject]:
-    """The portrait, and a second one made from it: other colours, mirrored, wider."""
+    """The portrait, and a second one made from it: other colours, mirrored, wider, with another expression."""
     try:
         from skimage.data import astronaut
     except ImportError as error:
         raise MissingExtraError("scikit-image", "demo") from error
     first = np.asarray(astronaut(), np.uint8)  # type: ignore[no-untyped-call]
     looker = Looker(("mesh", "identity", "demographics", "skin_tone", "emotion", "action_units", "quality", "covers"))
-    found = looker.look([first, stranger(first)])
-    subjects = []
-    for number, (pixels, seen) in enumerate(zip((first, stranger(first)), found, strict=True)):
-        if seen is None:
-            raise RuntimeError("no face was found in the portrait")
-        ids = {faces.FACE_ID.name: f"{number}.0", faces.IMAGE_ID.name: str(number)}
-        subjects.append(portrait(pixels, {**seen.row(), **ids}))
-    return subjects[0], subjects[1]
+    subject = _subject(first, looker, 0)
+    other = _subject(stranger(first), looker, 1)
+    editor = generator(EXPRESSION[0])(rebuild(generator(EXPRESSION[0]).config_type, EXPRESSION[1]))
+    editor.setup(ModelStore())
+    request = Request(other)
+    changed = next(iter(editor.make(request, editor.draw(request, np.random.default_rng(0)))))
+    return subject, _subject(changed.pixels, looker, 1)
+
+
+def _subject(pixels: Pixels, looker: Looker, number: int) -> Subject:
+    (seen,) = looker.look([pixels])
+    if seen is None:
+        raise RuntimeError("no face was found in the portrait")
+    ids = {faces.FACE_ID.name: f"{number}.0", faces.IMAGE_ID.name: str(number)}
+    return portrait(pixels, {**seen.row(), **ids})
 
 
 def stranger(pixels: Pixels) -> Pixels:
