@@ -55,10 +55,11 @@ FRESH = (3.0, 1.2)
 GREY_FROM, GREY_FULL = 5.0, 38.0
 """Years of ageing at which hair begins to grey, and is grey."""
 ADULT = 20.0
-PERCEIVED = 0.37
-"""Years by which a face of 60 adults looked older to the demographic head, in the middle, per year asked for."""
-OLDER, YOUNGER = 0.06, 0.02
-"""Share of the asked years that is promised, older and younger: four in five faces of those reached more."""
+PERCEIVED = 0.31
+"""Years by which a face of 90 adults looked older to the demographic head, in the middle, per year asked for."""
+OLDER, YOUNGER, MOST_PROMISED = 0.06, 0.02, 30.0
+"""Share of the asked years that is promised, older and younger, and the years from which no more is: four in five of
+those faces reached it."""
 MOST_SEED = 1 << 31
 
 
@@ -231,7 +232,7 @@ def promise(years: float) -> Promise:
     """Who it is, what the face does and the skin's tone stay; the age moves the asked way."""
     keeps = (labels.GENDER, labels.RACE, labels.RACE4, *EXPRESSION, *POSE, *WORN, *SKIN)
     change = (
-        Change(labels.AGE, Move.UP, by=OLDER * years)
+        Change(labels.AGE, Move.UP, by=OLDER * min(years, MOST_PROMISED))
         if years > 0
         else Change(labels.AGE, Move.DOWN, by=-YOUNGER * years)
     )
