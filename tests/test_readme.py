@@ -56,9 +56,9 @@ def test_commands_that_need_truth_run_as_they_stand(models: ModelStore, shared_d
                 shutil.copy(source, tmp_path / "photos")
                 truth.append(f"{source.name},{told['gender_perceived']},{told['age_group']}")
     (tmp_path / "truth.csv").write_text("\n".join(truth), "utf-8")
-    (block,) = WITH_TRUTH
+    lines = [line for block in WITH_TRUTH for line in block.strip().splitlines()]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    for command in ("facecurate run photos/ faces/ --no-report", *block.strip().splitlines()):
+    for command in ("facecurate run photos/ faces/ --no-report", *lines):
         done = subprocess.run(
             ["bash", "-euc", command], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True,
             check=False,
