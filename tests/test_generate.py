@@ -26,6 +26,7 @@ from curate.generate.orders import Maker
 from curate.generate.pool import Crashed, Pool
 from curate.generate.run import FOLDER, generate, prepare
 from curate.generate.verify import verify
+from curate.generators.registry import generator
 from curate.identity import duplicates
 from curate.identity.duplicates import find_duplicates
 from curate.ingest import SourceReader
@@ -86,7 +87,7 @@ def test_pictures_are_taken_in_with_lineage_labels_licence_and_consent(ds: Datas
     assert len(rows) == 4
     for row in rows:
         assert row[images.STATUS.name] == "ok"
-        assert row[images.GENERATOR.name] == f"{NAME}/1"
+        assert row[images.GENERATOR.name] == f"{NAME}/{generator(NAME).version}"
         assert row[images.PARENT_FACE.name].startswith(row[images.PARENT.name])
         assert (row[images.LICENCE.name], row[images.CONSENT.name]) == ("CC BY 4.0", "research")
         assert row[images.HAS_GPS.name] is False
