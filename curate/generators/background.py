@@ -16,13 +16,12 @@ from annotators.colour import SRGB_TO_XYZ, linear_rgb
 from curate.generators.base import CannotGenerate, Config, Generator, Made, Parameters, Request
 from curate.generators.kept_labels import SAME_FACE, SKIN
 from curate.generators.matting import Matte, matte_share, person_matte
-from curate.generators.promise import Change, Identity, Move, Promise
+from curate.generators.promise import Identity, Promise
 from curate.generators.regions import regions
 from curate.generators.scenery import SCENES
 from curate.generators.soft_masks import as_bytes, soften
 from curate.generators.subject import Subject
 from schemas import UnknownNameError, UsageError
-from schemas.columns import labels
 
 FOLDER = "folder"
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
@@ -99,8 +98,7 @@ class Background(Generator):
         scene = matched(subject, matte, _scene(subject.side, parameters))
         pixels, changed = before(subject, matte, scene)
         note = {"background_share": matte_share(matte.alpha)}
-        changes = tuple(Change(c, Move.STAYS) for c in (labels.PERCEIVED_EMOTION,))
-        yield Made(pixels, Promise(Identity.KEPT, changes, keeps=(*SAME_FACE, *SKIN)), as_bytes(changed), note=note)
+        yield Made(pixels, Promise(Identity.KEPT, keeps=(*SAME_FACE, *SKIN)), as_bytes(changed), note=note)
 
 
 def pictures(folder: str) -> list[str]:

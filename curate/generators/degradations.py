@@ -44,7 +44,9 @@ blind face restoration with codebook lookup transformer", 2022. Both draw each n
 SOFTENS = ("gaussian_blur", "motion_blur", "defocus_blur", "downsample")
 """Kinds after which the face is less sharp; noise and blocks are detail to a measure of sharpness."""
 SOFT_CHAIN = (2.5, 3.0)
-"""Blur's sigma or downsampling's factor from which a chain is sure to be softer, noise and all."""
+"""Blur's sigma or downsampling's factor from which a chain without noise is sure to be softer."""
+QUIET, COARSE = 3.0, 10.0
+"""Noise up to which that holds; or the factor from which noise, enlarged with the picture, is no fine detail any more."""
 WHOLE = 1 << 31
 
 
@@ -168,12 +170,14 @@ def promised(kind: str, steps: Iterable[Mapping[str, Any]]) -> Promise:
 
 
 def _soft_chain(kind: str, steps: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a chain blurs or shrinks enough to say so."""
-    sigma, factor = SOFT_CHAIN
-    return kind in CHAINS and any(
-        (step["step"] == "gaussian_blur" and step["sigma"] >= sigma) or step.get("factor", 0) >= factor
-        for step in steps
-    )
+    """Whether a chain blurs or shrinks enough, and adds too little noise, for the loss of detail to be sure."""
+    if kind not in CHAINS:
+        return False
+    numbers = {str(step["step"]): step for step in steps}
+    sigma = float(numbers.get("gaussian_blur", {}).get("sigma", 0))
+    factor = float(numbers.get("shrink", {}).get("factor", 1))
+    noise = float(numbers.get("gaussian_noise", {}).get("sigma", 0))
+    return (sigma >= SOFT_CHAIN[0] or factor >= SOFT_CHAIN[1]) and (noise <= QUIET or factor >= COARSE)
 
 
 __all__ = ["CHAINS", "KINDS", "SOFTENS", "Degrade", "DegradeConfig", "promised"]
