@@ -46,7 +46,7 @@ SOFTENS = ("gaussian_blur", "motion_blur", "defocus_blur", "downsample")
 SOFT_CHAIN = (2.5, 3.0)
 """Blur's sigma or downsampling's factor from which a chain without noise is sure to be softer."""
 QUIET, COARSE = 3.0, 10.0
-"""Noise up to which that holds; or the factor from which noise, enlarged with the picture, is no fine detail any more."""
+"""Noise up to which that holds; or the factor from which noise, enlarged with the picture, is no fine detail."""
 WHOLE = 1 << 31
 
 
