@@ -27,15 +27,20 @@ check: $(VENV)/.test  ## Lint, format, types, generated docs
 	$(BIN)/mypy
 	$(BIN)/python -m schemas.docs --check docs
 	$(BIN)/python -m curate.annotator_docs --check README.md
+	$(BIN)/python -m curate.generator_docs --check docs README.md
 
 bench: $(VENV)/.test models  ## Measure accuracy, speed and memory: the figures of the README (an hour)
 	$(BIN)/python -m benchmarks.all
 	$(BIN)/python -m benchmarks.end_to_end
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.generators
+	$(BIN)/python -m benchmarks.audit_scale
+	$(BIN)/python -m benchmarks.balance_scale
 
 docs: $(VENV)/.test  ## Write the generated tables of docs/ and README.md
 	$(BIN)/python -m schemas.docs --write docs
 	$(BIN)/python -m curate.annotator_docs --write README.md
+	$(BIN)/python -m curate.generator_docs --write docs README.md
 
 .PHONY: models browser
 models:

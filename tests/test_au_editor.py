@@ -186,7 +186,8 @@ def test_cells_of_expressions_are_aimed_at() -> None:
     wanted = {emotion: "happiness", labels.GENDER.name: "female"}
     assert editor.aim(have, wanted) == {"au": "happiness=1.2"}
     assert editor.aim({**have, emotion: "sadness"}, wanted) == {"au": "neutral,happiness=1.2"}
-    assert editor.aim({**have, emotion: "happiness"}, wanted) == {}
+    assert editor.aim({**have, emotion: "happiness"}, wanted) == {"au": "happiness=0.6"}
+    assert editor.aim(have, {emotion: "neutral"}) is None
     assert editor.aim({**have, emotion: "anger"}, {emotion: "neutral"}) == {"au": "neutral"}
     assert editor.aim(have, {**wanted, labels.GENDER.name: "male"}) is None
     for text in ("happiness=1.2", "neutral,happiness=1.2"):

@@ -28,6 +28,8 @@ PROMISED = ("AU1", "AU2", "AU4", "AU5", "AU7", "AU9", "AU12", "AU25", "AU26", "A
 """Units whose score rises in at least four of five faces when they are raised by 3; see benchmarks/au_editor.py."""
 CLEAR = 1.2
 """Strength of an emotion that another face should be taken to show."""
+MORE = 0.6
+"""Strength that is added to an emotion that the face shows already."""
 LEAST = 1.0
 """Change of intensity from which a change of the score is promised."""
 KEPT = (labels.RACE, labels.RACE4, labels.GENDER, labels.AGE, labels.AGE_GROUP, labels.MONK)
@@ -109,12 +111,14 @@ class AuEditor(Generator):
         if any(have.get(name) != label for name, label in wanted.items() if name != emotion):
             return None
         goal, now = wanted.get(emotion), have.get(emotion)
-        if goal is None or goal == now:
+        if goal is None:
             return {}
         if goal == au_settings.NEUTRAL:
-            return {"au": au_settings.NEUTRAL}
+            return None if now == goal else {"au": au_settings.NEUTRAL}
         if goal not in presets():
             return None
+        if goal == now:
+            return {"au": f"{goal}={MORE}"}
         clear = f"{goal}={CLEAR}"
         return {"au": clear if now == au_settings.NEUTRAL else f"{au_settings.NEUTRAL},{clear}"}
 

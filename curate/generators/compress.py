@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from annotators.crops import Pixels
-from curate.generators.base import Config, Generator, Made, Parameters, Request
+from curate.generators.base import Config, DigitalSource, Generator, Made, Parameters, Request
 from curate.generators.kept_labels import SAME_FACE, SKIN
 from curate.generators.promise import Identity, Promise
 from schemas import UnknownNameError, UsageError
@@ -80,6 +80,7 @@ class Compress(Generator):
     version = "1"
     doc = "JPEG or WebP at a chosen quality, with the file's size in bits per pixel."
     config_type = CompressConfig
+    digital_source = DigitalSource.ALGORITHMICALLY_ENHANCED
     config: CompressConfig
     shown = (
         *({"format": "jpeg", "quality": q} for q in (60, 20, 10, 5)),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.generators.base import Config, Generator, Made, Parameters, Request
+from curate.generators.base import Config, DigitalSource, Generator, Made, Parameters, Request
 from curate.generators.degradation_steps import degraded
 from curate.generators.kept_labels import SAME_FACE, SKIN
 from curate.generators.promise import Change, Identity, Move, Promise
@@ -78,6 +78,7 @@ class Degrade(Generator):
     version = "1"
     doc = "Blur, few pixels, noise, JPEG, little light, or the blind-restoration chain, each step's numbers stored."
     config_type = DegradeConfig
+    digital_source = DigitalSource.ALGORITHMICALLY_ENHANCED
     config: DegradeConfig
     shown = (
         {"kind": "motion_blur", "severity": 0.5},

@@ -69,8 +69,8 @@ class SkinToneShift(Generator):
     config_type = SkinToneShiftConfig
     config: SkinToneShiftConfig
     shown = (
-        {"tone": "monk_05"}, {"tone": "monk_06"}, {"tone": "monk_07"}, {"tone": "monk_08"},
-        {"angle": -25.0}, {"angle": -50.0},
+        {"tone": "monk_03"}, {"tone": "monk_04"}, {"tone": "monk_05"}, {"tone": "monk_06"}, {"angle": 10.0},
+        {"angle": -20.0},
     )  # fmt: skip
 
     @classmethod
