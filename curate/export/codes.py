@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from curate.export.sample import FaceItem
 from schemas import Column
 from schemas.coding import Coding, coding
 from schemas.mapping import MapKind, mapping
@@ -95,12 +96,17 @@ class Codes:
 
 def first_of(columns: Sequence[Column], ways: Sequence[Codes]) -> Codes | None:
     """The first way whose column is exported."""
-    names = {c.name for c in columns}
-    return next((way for way in ways if way.column.name in names), None)
+    return next((way for way in ways if way.column in columns), None)
+
+
+def code_of(face: FaceItem, ways: Sequence[Codes]) -> int | str | None:
+    """A face's code by the first way whose column is exported; None if it is null or has no counterpart."""
+    way = next((way for way in ways if way.column.name in face.labels), None)
+    return None if way is None else way.code(face.labels[way.column.name])
 
 
 def lost_on(columns: Sequence[Column], way: Codes | None, where: str) -> dict[str, str]:
     """For `drops`: the way's column, if not all of its labels come back."""
-    if way is None or way.comes_back or way.column.name not in {c.name for c in columns}:
+    if way is None or way.comes_back or way.column not in columns:
         return {}
     return {way.column.name: f"{where} has other labels: {way.loss}"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.export.base import Exporter, Part, Plan
-from curate.export.codes import Codes, first_of, lost_on
+from curate.export.codes import Codes, code_of, first_of, lost_on
 from curate.export.pieces import kept
 from curate.export.sample import Sample
 from curate.export.small_gray import grey, usage
@@ -37,8 +37,7 @@ class Fer2013Csv(Exporter):
 
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Nothing but the tie table; lines are kept until `finish`."""
-        way = first_of(part.columns, WAYS)
-        return write_listed(folder, part, samples, lambda s: _list(s, way), lambda s, file: _record(s, way), None)
+        return write_listed(folder, part, samples, _list, _record, None)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
         """Both files, in the order of the export."""
@@ -55,16 +54,13 @@ class Fer2013Csv(Exporter):
             yield tie.sample(folder, values, picture=False)
 
 
-def _list(sample: Sample, way: Codes | None) -> str:
-    return UNLABELLED if _code(sample, way) is None else LABELLED
+def _list(sample: Sample) -> str:
+    return UNLABELLED if code_of(sample.faces[0], WAYS) is None else LABELLED
 
 
-def _record(sample: Sample, way: Codes | None) -> list[Any]:
-    return [_code(sample, way), " ".join(map(str, grey(sample).ravel().tolist())), usage(sample.split)]
-
-
-def _code(sample: Sample, way: Codes | None) -> int | str | None:
-    return way.code(sample.faces[0].labels.get(way.column.name)) if way else None
+def _record(sample: Sample, file: str) -> list[Any]:
+    pixels = " ".join(map(str, grey(sample).ravel().tolist()))
+    return [code_of(sample.faces[0], WAYS), pixels, usage(sample.split)]
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
