@@ -96,7 +96,8 @@ def generate(
         return 0
     if dataset is None:
         raise typer.BadParameter("Missing argument 'DATASET'")
-    ds = Dataset.open(dataset)
+    begins = _from_words(names) and not (recheck or check or dry_run)
+    ds = _begun(dataset) if begins else Dataset.open(dataset)
     if recheck:
         return _recheck(ds, recheck, names)
     if check:
@@ -146,9 +147,24 @@ def _list() -> None:
     show_rows(("generator", "needs", "what it makes", "settings"), rows)
 
 
+def _from_words(names: list[str]) -> bool:
+    """Whether no face is needed to start from."""
+    from curate.generators.registry import generator
+
+    return bool(names) and not any(generator(name).takes_subject for name in names)
+
+
+def _begun(folder: Path) -> Dataset:
+    """The dataset; a new one where nothing is there yet, since faces made from words need none to start from."""
+    from curate.store import Dataset
+
+    return Dataset.open_or_create(folder)
+
+
 def _plan(setting: Setting, options: Options) -> None:
-    typer.echo(f"{len(setting.found):,} of {setting.found.total:,} faces may be sources")
-    _left_out(setting.found.left_out)
+    if any(c.cls.takes_subject for c in setting.chosen):
+        typer.echo(f"{len(setting.found):,} of {setting.found.total:,} faces may be sources")
+        _left_out(setting.found.left_out)
     for chosen in setting.chosen:
         faces = f"{len(setting.found):,} faces" if chosen.cls.takes_subject else "words"
         number = f"{options.per_face} for each" if options.per_face else f"up to {options.count:,}"

@@ -93,4 +93,6 @@ def generate(ds: Dataset, options: Options) -> Generated:
             record.errors = [f"{n}: {e} ({k} times)" for n, t in tallies.items() for e, k in t.failed.items()]
             ds.write_run(record)
     ingested, failures = take_in(ds, folder, entries, options)
-    return Generated(tallies, len(setting.found), setting.found.left_out, ingested, failures)
+    asked = any(c.cls.takes_subject for c in setting.chosen)
+    left_out = setting.found.left_out if asked else {}
+    return Generated(tallies, len(setting.found), left_out, ingested, failures)
