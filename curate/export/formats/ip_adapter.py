@@ -23,7 +23,7 @@ from schemas import Column
 from schemas.columns import labels
 
 SUFFIX = ".json"
-ANNOTATE = "Run: facecurate annotate DATASET caption"
+ANNOTATE = "Run: facecurate annotate DATASET -a caption"
 
 
 class IPAdapter(Exporter):
