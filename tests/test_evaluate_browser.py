@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from curate.evaluation import EvaluateOptions
 from curate.evaluation.run import evaluate
 from schemas import taxonomy
 from schemas.columns import labels
+from tests.browser import SIZES, chromium, opened
 from tests.evaluation_samples import dataset, write_csv
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium")
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +53,11 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(params=[(1280, 900), (390, 800)], ids=["desktop", "phone"])
+@pytest.fixture(params=list(SIZES))
 def page(browser: Browser, page_file: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The opened page; any error in the console or request beyond the file fails the test."""
-    width, height = request.param
-    page = browser.new_page(viewport={"width": width, "height": height})
-    problems: list[str] = []
-    page.on("console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda e: problems.append(str(e)))
-    page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-    page.goto(page_file.as_uri())
-    yield page
-    page.close()
-    assert problems == []
+    """The opened page."""
+    with opened(browser, page_file, request.param) as page:
+        yield page
 
 
 def test_nothing_runs_off_the_page_and_every_chart_is_drawn(page: Page) -> None:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from annotators.weights import ModelStore
 from curate import api
 from curate.report import write_report
 from notebooks.demo_photos import make
+from tests.browser import SIZES, chromium, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.filterwarnings("default")]
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium")
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +31,11 @@ def report(models: ModelStore, tmp_path_factory: pytest.TempPathFactory) -> Path
     return write_report(ds, folder / "report.html")
 
 
-@pytest.fixture(params=[(1280, 900), (390, 800)], ids=["desktop", "phone"])
+@pytest.fixture(params=list(SIZES))
 def page(browser: Browser, report: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The opened report; any error in the console or request beyond the file fails the test."""
-    width, height = request.param
-    page = browser.new_page(viewport={"width": width, "height": height})
-    problems: list[str] = []
-    page.on("console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda e: problems.append(str(e)))
-    page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-    page.goto(report.as_uri())
-    yield page
-    page.close()
-    assert problems == []
+    """The opened report."""
+    with opened(browser, report, request.param) as page:
+        yield page
 
 
 def test_faces_are_drawn_and_nothing_runs_off_the_page(page: Page) -> None:
