@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from annotators.weights import ModelStore
 from curate import api
@@ -23,12 +23,11 @@ from curate.store import Dataset, LayerInfo
 from notebooks.demo_photos import make
 from schemas.columns import faces, labels
 from tests.audit_page_samples import audited
+from tests.browser import SIZES, chromium, opened
 from tests.store_samples import label_table
 
 pytestmark = [pytest.mark.slow]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 NAMES = ("demographics", "emotion", "action_units", "head_pose", "quality", "skin_tone")
 
 
@@ -109,6 +108,14 @@ def test_where_all_may_be_children_nobody_is_shown(real: Dataset, tmp_path: Path
     assert shown.why_none
 
 
+def test_ages_are_judged_by_all_layers_whichever_were_audited(real: Dataset) -> None:
+    (tones,) = (i.name for i in real.layers() if labels.MONK.name in i.columns)
+    made = audit(real, AuditOptions(by=(labels.MONK.name,), layers=(tones,), rounds=100, min_group=2))
+    shown = pictures_for(real, made)
+    assert shown.groups
+    assert shown.barred == pictures_for(real, looked_at(real)).barred
+
+
 def test_without_ages_nobody_is_shown(tmp_path: Path) -> None:
     from tests.evaluation_samples import dataset
 
@@ -135,14 +142,8 @@ def test_the_budget_holds(real: Dataset) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium")
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="module")
@@ -160,24 +161,16 @@ def written(real: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("name", ["real", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1280, 900), (390, 800)], ids=["desktop", "phone"])
+@pytest.mark.parametrize("size", list(SIZES))
 def test_it_draws_and_nothing_runs_off_the_page(
-    browser: Browser, written: Path, name: str, scheme: str, size: tuple[int, int]
+    browser: Browser, written: Path, name: str, scheme: Literal["light", "dark"], size: str
 ) -> None:
-    page: Page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
-    problems: list[str] = []
-    page.on("console", lambda m: problems.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda e: problems.append(str(e)))
-    page.on("dialog", lambda d: problems.append(d.message))
-    page.on("request", lambda r: problems.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-    page.goto((written / f"{name}.html").as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
-    drawn = page.locator("svg.chart").evaluate_all("all => all.map(s => s.getBoundingClientRect().width)")
-    assert len(drawn) >= 5
-    assert min(drawn) > 100
-    inside = "all => all.every(i => i.complete && i.naturalWidth > 0)"
-    assert page.locator("img").evaluate_all(inside)
-    assert page.locator("img").count() > 0 if name == "real" else page.locator("img").count() == 0
-    page.close()
-    assert problems == []
+    with opened(browser, written / f"{name}.html", size, scheme) as page:
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+        drawn = page.locator("svg.chart").evaluate_all("all => all.map(s => s.getBoundingClientRect().width)")
+        assert len(drawn) >= 5
+        assert min(drawn) > 100
+        inside = "all => all.every(i => i.complete && i.naturalWidth > 0)"
+        assert page.locator("img").evaluate_all(inside)
+        assert page.locator("img").count() > 0 if name == "real" else page.locator("img").count() == 0

@@ -55,8 +55,8 @@ def pictures_for(
 ) -> Pictures:
     """Cut out some faces of every group of the audit's single columns.
 
-    Faces that may be a child's, faces of unknown age, and every photo in which there is one, are never shown. Which
-    faces are shown follows from the seed alone.
+    Faces that may be a child's, faces of unknown age, and every photo in which there is one, are never shown; ages are
+    those of all layers, whichever the audit was of. Which faces are shown follows from the seed alone.
 
     Args:
         ds: The dataset that was audited.
@@ -74,9 +74,11 @@ def pictures_for(
     ages = [c.name for c in AGES if c.name in names.values()]
     if not ages:
         return Pictures(why_none="There are no age labels, so that children's faces cannot be told from others.")
-    wanted = dict.fromkeys([faces.FACE_ID.name, faces.IMAGE_ID.name, *(c.name for c in faces.BOX), *ages, *columns])
-    table = ds.faces(list(wanted), layers=audit.options.get("layers"))
-    barred = _barred(table, ages)
+    table = ds.faces(
+        [faces.FACE_ID.name, faces.IMAGE_ID.name, *(c.name for c in faces.BOX), *columns],
+        layers=audit.options.get("layers"),
+    )
+    barred = _barred(ds.faces([faces.FACE_ID.name, faces.IMAGE_ID.name, *ages]), ages)
     chosen = _choose(table, columns, ~barred, per_group, seed)
     if not chosen:
         return Pictures(barred=int(barred.sum()), why_none="No face can be shown: all may be children's.")
