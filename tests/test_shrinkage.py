@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from curate.audit.power import mean_gap, rate_gap, rate_power
-from curate.audit.shrinkage import shrunken_means, shrunken_rates
+from curate.audit.shrinkage import shrunken_rates
 
 BATTERS = [18, 17, 16, 15, 14, 14, 13, 12, 11, 11, 10, 10, 10, 10, 10, 9, 8, 7]
 """Hits of 18 baseball players in their first 45 at bats of 1970 (B. Efron and C. Morris 1975)."""
@@ -66,56 +66,7 @@ def test_equal_groups_shrink_to_one_share() -> None:
 def test_nothing_is_shrunk_to_nothing() -> None:
     found = shrunken_rates([0, 0], [0, 0])
     assert all(math.isnan(e.value) for e in found.groups)
-    assert all(math.isnan(e.value) for e in shrunken_means([math.nan], [math.nan], [0]).groups)
-    assert all(math.isnan(e.value) for e in shrunken_means([1.0, 2.0], [math.nan] * 2, [1, 1]).groups)
     assert shrunken_rates([0], [4]).groups[0].low >= 0
-
-
-def test_means_lie_between_their_own_and_the_centre() -> None:
-    means = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0]
-    found = shrunken_means(means, [30.0] * 8, [5] * 8)
-    assert found.centre == pytest.approx(np.mean(means))
-    for own, e, kept in zip(means, found.groups, found.kept, strict=True):
-        assert e.value == pytest.approx(found.centre + kept * (own - found.centre), abs=1e-6)
-        assert 0 < kept < 1
-
-
-def test_means_equal_the_integral_over_the_spread() -> None:
-    means, deviation, n = np.array([1.0, 2.0, 4.0]), 2.0, 8
-    noise = deviation**2 / n
-
-    def posterior(power: int) -> float:
-        def of(share: float) -> float:
-            between = noise * (1 - share) / share
-            v = between + noise
-            fit = v**-1 * math.exp(-0.5 * ((means - means.mean()) ** 2).sum() / v)
-            return fit / share**2 * (between / v) ** power
-
-        # the same grid of shares, as the prior has no end at 0
-        return sum(of((i + 0.5) / 99) for i in range(99))
-
-    kept = posterior(1) / posterior(0)
-    found = shrunken_means(means, [deviation] * 3, [n] * 3)
-    assert found.kept == pytest.approx([kept] * 3, rel=1e-9)
-
-
-def test_numbers_that_do_not_vary_are_left() -> None:
-    found = shrunken_means([1.0, 2.0, math.nan], [0.0, 0.0, math.nan], [5, 5, 0])
-    assert [e.value for e in found.groups[:2]] == [1.0, 2.0]
-    assert math.isnan(found.groups[2].value)
-
-
-@pytest.mark.parametrize(("spread", "size"), [(0.3, 12), (1.0, 12), (3.0, 30)])
-def test_intervals_of_shrunken_means_hold_groups_drawn_alike(spread: float, size: int) -> None:
-    rng = np.random.default_rng(0)
-    held = []
-    for _ in range(150):
-        truth = rng.normal(3, spread, size)
-        n = rng.integers(3, 15, size)
-        own = [rng.normal(m, 2.0, k) for m, k in zip(truth, n, strict=True)]
-        found = shrunken_means([x.mean() for x in own], [x.std(ddof=1) for x in own], n)
-        held += [e.low <= m <= e.high for e, m in zip(found.groups, truth, strict=True)]
-    assert 0.93 < np.mean(held) < 0.995
 
 
 def test_intervals_of_shrunken_rates_hold_groups_drawn_alike() -> None:
