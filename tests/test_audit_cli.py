@@ -84,6 +84,9 @@ def test_an_earlier_audit_is_handed_to_the_page(
         (("--outcome", "gender"), "it must be COLUMN=NAME"),
         (("--outcome", "perceived_gender=Female"), "need truth"),
         (("--name", "a/b"), "a/b"),
+        (("--truth-map", "a=race"), "--truth-map is of no use here"),
+        (("--map", "a=race4"), "--map a is of no use here"),
+        (("--by", "race*"), "a column is missing beside *"),
     ],
 )
 def test_wrong_calls_end_in_one_line(

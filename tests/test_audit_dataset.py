@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Sequence
@@ -13,32 +12,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from curate.audit import Audit, AuditOptions, audit, read_audit
+from curate.audit import Audit, read_audit
 from curate.store import Dataset
-from schemas import FacecurateError, UnknownNameError, UsageError, taxonomy
+from schemas import FacecurateError, UnknownNameError, UsageError
 from schemas.columns import labels
 from tests import store_samples
+from tests.audit_samples import BLACK, INDIAN, RACES, WHITE, quick, sample
 from tests.evaluation_samples import add, chances, dataset, write_csv
-
-RACES = taxonomy(labels.RACE.taxonomy).labels
-WHITE, BLACK, INDIAN = "White", "Black", "Indian"
-
-
-def people(counts: dict[tuple[str | None, str | None], int]) -> tuple[list[str | None], list[str | None]]:
-    """Race and gender of each face."""
-    rows = [cell for cell, n in counts.items() for _ in range(n)]
-    return [r for r, _ in rows], [g for _, g in rows]
-
-
-def sample(path: Path, counts: dict[tuple[str | None, str | None], int], **more: Any) -> Dataset:
-    race, gender = people(counts)
-    layers = {"demographics.v1": {labels.RACE: race, labels.GENDER: gender}, **more.pop("layers", {})}
-    return dataset(path, [1] * len(race), layers, **more)
-
-
-def quick(ds: Dataset, **options: Any) -> Audit:
-    return audit(ds, AuditOptions(**{"rounds": 200, "permutations": 199, "min_group": 5, **options}))
-
 
 FORTY = {(WHITE, "Female"): 10, (WHITE, "Male"): 10, (BLACK, "Female"): 5, (BLACK, "Male"): 10, (None, "Male"): 5}
 
@@ -311,58 +291,6 @@ def test_units_that_occur_together_are_joined_and_told_by_group(tmp_path: Path) 
     happy = next(p for p in found.with_emotion if (p.a, p.b) == ("AU6", "happiness"))
     assert happy.phi == pytest.approx(1.0)
     assert next(node for node in found.nodes if node.name == "AU4").rate.value == 0.0
-
-
-def test_errors_and_corrected_counts_come_from_truth(tmp_path: Path) -> None:
-    """A labeller that calls one woman in four a man hides that men and women are equally many."""
-    truth = ["Female"] * 200 + ["Male"] * 200
-    said = ["Male"] * 50 + ["Female"] * 150 + ["Male"] * 200
-    race = ([WHITE] * 100 + [BLACK] * 100) * 2
-    ds = dataset(tmp_path / "ds", [1] * 400, {"demographics.v1": {labels.GENDER: said, labels.RACE: race}})
-    table = tmp_path / "truth.csv"
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "gender"])
-        writer.writerows((f"p{i}.jpg", g) for i, g in enumerate(truth))
-    name = labels.GENDER.name
-    found = quick(ds, by=("gender", "race"), truth=table, outcomes={name: "Female"}, min_group=10)
-    assert found.errors is not None
-    accuracy = next(f for f in found.errors.figures if f.measure == "accuracy" and f.by == labels.RACE.name)
-    assert {g.name: g.figure.value for g in accuracy.groups} == {WHITE: 0.75, BLACK: 1.0}
-    assert accuracy.gap.worst == WHITE
-    assert all("gender" not in o.by for o in found.errors.outcomes)
-    rates = next(o for o in found.errors.outcomes if o.by == labels.RACE.name)
-    assert dict(zip(rates.groups, (e.value for e in rates.true_positive), strict=True)) == {WHITE: 0.5, BLACK: 1.0}
-    assert any("Female is found for 50 % of White against 100 % of Black (race)" in f.sentence.replace(
-        labels.RACE.name, "race") for f in found.findings)  # fmt: skip
-    corrected = next(c for c in found.corrected if c.by == name)
-    female = corrected.groups[0]
-    assert female.raw.value == 0.375
-    assert female.corrected.value == pytest.approx(0.5, abs=0.01)
-    assert female.corrected.low < 0.5 < female.corrected.high
-    sentence = next(f.sentence for f in found.findings if f.section == "corrected" and f.subject == "Female")
-    assert "38 % by the labels, 50 %" in sentence
-    with pytest.raises(UnknownNameError, match="evaluated label column"):
-        quick(ds, by=("race",), truth=table, outcomes={"perceived_emotion": "happiness"})
-
-
-def test_an_evaluation_that_was_saved_gives_the_same_errors(tmp_path: Path) -> None:
-    from curate.evaluation import EvaluateOptions
-    from curate.evaluation.run import evaluate
-
-    ds = sample(tmp_path / "ds", {(WHITE, "Male"): 20, (BLACK, "Female"): 20})
-    table = write_csv(tmp_path / "t.csv", [{"file": f"p{i}.jpg", "gender": "Male"} for i in range(40)])
-    options = {"by": ("race",), "rounds": 200, "min_group": 10}
-    json_file = evaluate(ds, table, EvaluateOptions(by=(labels.RACE.name,), rounds=200, min_group=10)).save(
-        tmp_path, ("json",)
-    )[0]
-    read = quick(ds, **options, evaluation=json_file)
-    made = quick(ds, **options, truth=table)
-    assert read.errors is not None
-    assert made.errors is not None
-    assert read.errors.figures == made.errors.figures
-    with pytest.raises(UsageError, match="no evaluation"):
-        quick(ds, evaluation=read.save(tmp_path, ("json",))[0])
 
 
 def test_small_groups_have_shrunken_figures_and_what_they_could_have_shown(tmp_path: Path) -> None:

@@ -111,6 +111,17 @@ def resolve(view: FaceView, name: str) -> str:
         raise UnknownNameError("column", name, {*known, *short, *getattr(error, "known", ())}) from None
 
 
+def provided(view: FaceView, name: str) -> str:
+    """The column that a name stands for, itself or `perceived_NAME`, whatever its values are.
+
+    Raises:
+        UnknownNameError: if it is none.
+        UsageError: if nobody has written it.
+    """
+    full = PERCEIVED + name
+    return view.want(full if name not in REGISTRY and full in REGISTRY else name).name
+
+
 def _groupable(name: str) -> str:
     column = REGISTRY.get(name)
     if column is not None and column.kind not in (Kind.LABEL, Kind.FLAG, Kind.TEXT, Kind.NUMBER):
@@ -139,7 +150,10 @@ def groupings_of(view: FaceView, by: Iterable[str] | None, depth: int) -> tuple[
     singles: dict[str, None] = {}
     crossings: dict[tuple[str, ...], None] = {}
     for name in by:
-        parts = tuple(dict.fromkeys(resolve(view, part.strip()) for part in name.split(CROSS)))
+        written = [part.strip() for part in name.split(CROSS)]
+        if not all(written):
+            raise UsageError(f"--by {name}: a column is missing beside {CROSS}", fix="Write it as a*b")
+        parts = tuple(dict.fromkeys(resolve(view, part) for part in written))
         if len(parts) > 1:
             crossings[parts] = None
         singles.update(dict.fromkeys(parts))
@@ -214,7 +228,7 @@ def _chosen(view: FaceView, columns: Iterable[str]) -> tuple[list[str], list[str
     """Labels, numbers, action units and lists of labels among the columns that were asked for."""
     spoken, numbers, units, lists = [], [], "", []
     for text in columns:
-        name = view.want(text).name
+        name = provided(view, text)
         column = REGISTRY.get(name)
         kind = column.kind if column else Kind.TEXT
         if kind in (Kind.LABEL, Kind.FLAG):

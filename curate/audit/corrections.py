@@ -15,7 +15,7 @@ from curate.audit.groups import Grouping
 from curate.audit.options import AuditOptions
 from curate.audit.structure import Corrected, CorrectedGroup
 
-METHOD = "the composition under which the labels are most likely, given their measured confusion"
+METHOD = "the composition of these faces under which the labels are most likely, given their measured confusion"
 SHOWN = 6
 """Notes of one grouping."""
 _SAME_FACES = (

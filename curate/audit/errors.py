@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.audit.columns import CROSS, akin, concept
+from curate.audit.columns import CROSS, PERCEIVED, akin, concept
 from curate.audit.exact import rates
 from curate.audit.options import AuditOptions
 from curate.audit.sections import ErrorFigure, Errors, GroupFigure, OutcomeRates
@@ -23,6 +23,7 @@ from curate.store.images import PREFIX
 from schemas import REGISTRY, UnknownNameError, UsageError
 
 Json = Mapping[str, Any]
+_NEEDED = {"name", "dataset", "truth", "matching", "refused", "sections"}
 
 
 def evaluated(ds: Dataset, by: Sequence[str], crossings: Sequence[Sequence[str]], options: AuditOptions) -> Json | None:
@@ -80,12 +81,21 @@ def read_evaluation(path: str | Path) -> Json:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"cannot read the evaluation {path}", reason, "Give the JSON that evaluate wrote") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
-        raise UsageError(f"{path} is no evaluation", f"its format is not {FORMAT} {VERSION}")
+        reason = f"its format is not {FORMAT} {VERSION}"
+        raise UsageError(f"{path} is no evaluation", reason, "Give the JSON that evaluate wrote")
+    lacking = sorted(_NEEDED - set(found))
+    if lacking:
+        raise UsageError(f"{path} is no whole evaluation", f"it lacks {', '.join(lacking)}", "Run evaluate again")
     return found
 
 
-def errors(evaluation: Json | None, options: AuditOptions) -> Errors | None:
+def errors(evaluation: Json | None, ds: Dataset, options: AuditOptions) -> Errors | None:
     """Figures by group, the largest gaps first; None without an evaluation.
+
+    Args:
+        evaluation: Of this dataset, or of another, which is told.
+        ds: The dataset.
+        options: `outcomes`, `evaluation` and `min_group`.
 
     Raises:
         UnknownNameError: for an outcome of a column or label that was not evaluated.
@@ -93,14 +103,26 @@ def errors(evaluation: Json | None, options: AuditOptions) -> Errors | None:
     if evaluation is None:
         return None
     figures = [f for section in evaluation["sections"] for f in _figures(section)]
-    truth = evaluation["truth"]
+    source = Path(str(options.evaluation or evaluation["truth"].get("file") or evaluation["name"]))
     return Errors(
-        truth=str(evaluation["name"]), source=str(options.evaluation or truth.get("file") or evaluation["name"]),
+        truth=str(evaluation["name"]), source=source.name,  # without folders: the page is made to be passed on
         n=int(evaluation["matching"]["faces"]), figures=tuple(sorted(figures, key=_rank)),
         outcomes=tuple(o for column, value in options.outcomes.items()
                        for o in _outcomes(evaluation, column, value, options)),
-        refused=dict(evaluation["refused"]), notes=(),
+        refused=dict(evaluation["refused"]), notes=_of_others(evaluation["dataset"], ds),
     )  # fmt: skip
+
+
+def _of_others(measured: Json, ds: Dataset) -> tuple[str, ...]:
+    """What a reader must know if the evaluation was not made of this dataset as it is."""
+    name = ds.info.name or ds.path.name
+    if measured["name"] != name:
+        return (f"These figures were measured on the dataset {measured['name']}, not on {name}, whose labels may err "
+                "otherwise.",)  # fmt: skip
+    if measured["revision"] != ds.info.revision:
+        return (f"These figures were measured on revision {measured['revision']} of the dataset; it is now at revision "
+                f"{ds.info.revision}.",)  # fmt: skip
+    return ()
 
 
 def _rank(figure: ErrorFigure) -> tuple[bool, float, str, str]:
@@ -145,10 +167,11 @@ def confusion(section: Json) -> tuple[tuple[str, ...], np.ndarray[tuple[int, ...
     return tuple(found["labels"]), np.asarray(found["counts"], np.int64)
 
 
-def _outcomes(evaluation: Json, column: str, value: str, options: AuditOptions) -> Iterator[OutcomeRates]:
+def _outcomes(evaluation: Json, asked: str, value: str, options: AuditOptions) -> Iterator[OutcomeRates]:
     sections = {s["column"]: s for s in evaluation["sections"] if "confusion" in s["details"]}
+    column = asked if asked in sections else PERCEIVED + asked
     if column not in sections:
-        raise UnknownNameError("evaluated label column", column, sections)
+        raise UnknownNameError("evaluated label column", asked, sections)
     known = confusion(sections[column])
     if known is None or value not in known[0]:
         raise UnknownNameError(f"label of {column}", value, known[0] if known else ())

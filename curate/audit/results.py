@@ -229,7 +229,7 @@ def read_audit(path: str | Path) -> dict[str, Any]:
     """The JSON of an earlier audit.
 
     Raises:
-        UsageError: if it is missing, no audit, or of a newer version.
+        UsageError: if it is missing, no audit, of another version, or lacks a section.
     """
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -239,5 +239,9 @@ def read_audit(path: str | Path) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise UsageError(f"{path} is no audit", f"its format is not {FORMAT}", "Give the JSON that an audit wrote")
     if found.get("version") != VERSION:
-        raise UsageError(f"{path} is an audit of version {found.get('version')}", f"this reads version {VERSION}")
+        reason = f"this reads version {VERSION}"
+        raise UsageError(f"{path} is an audit of version {found.get('version')}", reason, "Make it again")
+    lacking = sorted({"name", "created", "dataset", *SECTIONS} - set(found))
+    if lacking:
+        raise UsageError(f"{path} is no whole audit", f"it lacks {', '.join(lacking)}", "Make it again")
     return found

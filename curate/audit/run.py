@@ -28,6 +28,7 @@ from curate.audit.small import small_cells
 from curate.audit.targets import read_targets, wish
 from curate.evaluation.progress import steps
 from curate.store import Dataset
+from curate.store.images import PREFIX
 from curate.store.layers import now
 from curate.store.names import check_name
 from curate.store.view import FaceView
@@ -57,11 +58,12 @@ def audit(dataset: Dataset | str | Path, options: AuditOptions | None = None) ->
     ds = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     view = FaceView(ds, options.layers)
     by, crossings = groupings_of(view, options.by, options.depth)
+    _check_maps(options, by)
     want = wanted(view, by, crossings, options.columns)
     targets = read_targets(options.target, view, by, crossings, options.quiet)
     others = usual(view)
     evaluation = evaluated(ds, by, crossings, options)
-    wrong = errors(evaluation, options)
+    wrong = errors(evaluation, ds, options)
     faces = read_faces(view, want, [*options.filters, *others], options.quiet)
     cube = Cube(groupings(faces, by, crossings, options.maps))
     with steps(7, options.quiet) as announce:
@@ -99,8 +101,20 @@ def _check(options: AuditOptions) -> None:
     if options.outcomes and options.truth is None and options.evaluation is None:
         named = ", ".join(f"{c}={v}" for c, v in options.outcomes.items())
         raise UsageError(f"the rates of {named} need truth", fix="Give --truth or --evaluation")
+    if options.truth_map and options.truth is None:
+        reason = f"it names columns of a truth ({', '.join(options.truth_map)}), and none was given"
+        raise UsageError("--truth-map is of no use here", reason, "Give --truth too, or leave it out")
     if options.interval not in INTERVALS:
         raise UnknownNameError("interval", options.interval, INTERVALS)
+
+
+def _check_maps(options: AuditOptions, by: Sequence[str]) -> None:
+    """Without a truth, vocabularies can only be of the list's columns that are grouped by."""
+    listed = [name for name in by if name.startswith(PREFIX)]
+    for name in options.maps if options.truth is None else ():
+        if name not in listed:
+            reason = f"{name} is no extra.NAME of --by, and no truth was given"
+            raise UsageError(f"--map {name} is of no use here", reason, "Give --truth, or name the column in --by")
 
 
 def _conditions(faces: Faces, cube: Cube, want: Wanted, options: AuditOptions) -> dict[str, Any]:
@@ -155,10 +169,3 @@ def _absent(made: Audit, want: Wanted) -> Mapping[str, str]:
     if not made.missing:
         found["missing"] = "No label is missing." if want.missing else "There are no labels."
     return found
-
-
-def sections_of(made: Audit) -> Sequence[str]:
-    """Names of the sections that an audit has."""
-    from curate.audit.results import SECTIONS
-
-    return [name for name in SECTIONS if getattr(made, name)]

@@ -23,6 +23,7 @@ from schemas.columns import labels
 
 UNIFORM = "uniform"
 SHARE, COUNT = "share", "count"
+TABLE = "Give a CSV with the columns of groups, such as race, and share or count"
 CLOSE = 0.01
 """How far shares may be from 1 (or 100) in all, from rounding."""
 
@@ -135,7 +136,7 @@ def _of_file(path: Path, view: FaceView, by: Sequence[str]) -> Target:
     try:
         columns = text_columns(str(path))
     except (ValueError, csv.Error, OSError) as error:
-        raise UsageError(f"cannot read the target {path}", str(error)) from error
+        raise UsageError(f"cannot read the target {path}", str(error), TABLE) from error
     return _of_table(path, columns, view, by)
 
 
@@ -143,11 +144,11 @@ def _of_table(path: Path, columns: Mapping[str, list[object]], view: FaceView, b
     weights = next((n for n in (SHARE, COUNT) if n in columns), "")
     if not weights:
         reason = f"it has no column {SHARE} or {COUNT}; its columns are: {', '.join(columns)}"
-        raise UsageError(f"cannot use the target {path}", reason)
+        raise UsageError(f"cannot use the target {path}", reason, TABLE)
     named = _group_columns(columns, view, by)
     if not named:
         reason = f"it has none of the columns {', '.join(by)}; its columns are: {', '.join(columns)}"
-        raise UsageError(f"cannot use the target {path}", reason)
+        raise UsageError(f"cannot use the target {path}", reason, TABLE)
     readers = {name: _canonical(path, name) for name in named.values()}
     cells: dict[tuple[str, ...], float] = {}
     for i, text in enumerate(columns[weights]):
@@ -201,14 +202,15 @@ def _weight(path: Path, value: object, row: int) -> float:
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
-        raise UsageError(f"cannot use the target {path}", f"row {row + 1} has '{value}' where a number should be")
+        raise UsageError(f"cannot use the target {path}", f"row {row + 1} has '{value}' for a {SHARE} or {COUNT}",
+                         "Write a number of at least 0 there")  # fmt: skip
     return number
 
 
 def _normal(path: Path, cells: Cells, weights: str) -> Cells:
     total = sum(cells.values())
     if total <= 0:
-        raise UsageError(f"cannot use the target {path}", f"its column {weights} adds up to nothing")
+        raise UsageError(f"cannot use the target {path}", f"its column {weights} adds up to nothing", TABLE)
     if weights == SHARE and min(abs(total - 1), abs(total / 100 - 1)) > CLOSE:
         reason = f"its shares add up to {total:g}, not to 1 or 100"
         raise UsageError(f"cannot use the target {path}", reason, f"Name the column {COUNT} if they are counts")
