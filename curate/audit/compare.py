@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from curate.audit.compare_read import Codes, Data, Variable, read
 from curate.audit.compare_tests import Tested, contingency, levels, pairs, presences, variability
-from curate.audit.exact import mean_of
+from curate.audit.exact import mean_of, scipy
 from curate.audit.groups import crosstab
 from curate.audit.sections import Test
 from curate.audit.testing import adjusted
@@ -172,6 +172,7 @@ def compare(
         UsageError: for what cannot be compared, fewer than two groups, or a subject of several groups.
         MissingExtraError: if scipy is absent.
     """
+    scipy("stats")
     view = FaceView(dataset, layers)
     data = read(view, by, groups, subject, columns, quiet)
     cases = _faces(data) if data.subjects is None else _subjects(data)
@@ -359,12 +360,14 @@ def _adjusted(rows: Sequence[Comparison]) -> tuple[Comparison, ...]:
 def _notes(data: Data, view: FaceView, inside: NDArray[np.bool_]) -> Iterable[str]:
     outside = int((~inside).sum())
     if outside:
-        yield f"{outside:,} faces are in none of the groups"
+        yield f"{outside:,} face{' is' if outside == 1 else 's are'} in none of the groups"
     if data.subjects is not None:
         unknown = int((inside & (data.subjects < 0)).sum())
         yield "each subject counts once: by the mean or the share of its faces"
         if unknown:
-            yield f"{unknown:,} faces of the groups have no subject and are left out"
+            have = "face of the groups has no subject and is" if unknown == 1 else \
+                   "faces of the groups have no subject and are"  # fmt: skip
+            yield f"{unknown:,} {have} left out"
         return
     hint = f", such as --subject {labels.IDENTITY_ID.name}" if labels.IDENTITY_ID.name in view.columns() else ""
     yield f"each face counts by itself: if a person has several, name the column that says whose they are{hint}"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.audit.columns import Wanted, akin, resolve
+from curate.audit.columns import CROSS, Wanted, akin, provided, resolve
 from curate.audit.groups import groupings
 from curate.audit.reading import PRESENT, UNKNOWN, Coded, Faces, read_faces
 from curate.evaluation.grouping import MOST_GROUPS
@@ -105,6 +105,8 @@ def read(
         UnknownNameError: for a column or group that does not exist.
         UsageError: for a column that cannot be compared, or fewer than two groups.
     """
+    if CROSS in by:
+        raise UsageError(f"cannot compare by {by}", "groups come from one column", f"Name one; audit crosses {by}")
     grouped = resolve(view, by)
     person = None if subject is None else _subject(view, subject)
     plain, structs = _columns(view, grouped, columns)
@@ -125,7 +127,7 @@ def _subject(view: FaceView, name: str) -> str:
 def _columns(view: FaceView, by: str, columns: Iterable[str] | None) -> tuple[list[str], list[str]]:
     """Plain columns and structs to compare."""
     if columns is not None:
-        chosen = [view.want(name).name for name in columns]
+        chosen = [provided(view, name) for name in columns]
         for name in chosen:
             if name in REGISTRY and REGISTRY[name].kind not in _COMPARABLE:
                 reason = f"its values are {REGISTRY[name].kind.value}"
