@@ -276,7 +276,8 @@ def test_the_command_writes_a_form_and_overwrites_none(tmp_path: Path, capsys: p
         (("card", "nowhere"), "there is no folder nowhere"),
         (("card", "DATASET", "--about", "no.toml"), "no.toml cannot be read"),
         (("card", "DATASET", "-o", "FILE"), "is not a folder"),
-        (("card", "DATASET", "--audit", "no.json"), "no.json cannot be read"),
+        (("card", "DATASET", "--audit", "no.json"), "there is no audit no.json"),
+        (("card", "DATASET", "--evaluation", "FILE"), "cannot be read"),
     ],
 )
 def test_mistakes_are_told_in_one_line(

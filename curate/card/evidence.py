@@ -12,6 +12,7 @@ from curate.store.parts import read_json
 from schemas import UsageError
 
 EVALUATION, AUDIT = "facecurate-evaluation", "facecurate-audit"
+_COMMANDS = {EVALUATION: "evaluate", AUDIT: "audit"}
 EVALUATIONS, AUDITS = "evaluation", "audit"
 """Folders of a dataset where those files lie."""
 
@@ -52,12 +53,13 @@ def _beside(ds: Dataset, folder: str) -> list[Path]:
 
 
 def _read(path: Path, wanted: str) -> Evidence:
+    word = wanted.removeprefix("facecurate-")
+    make = f"Make one: facecurate {_COMMANDS[wanted]}"
+    if not path.is_file():
+        raise UsageError(f"there is no {word} {path}", fix=make)
     data = read_json(path)
     if data.get("format") != wanted:
-        word = wanted.removeprefix("facecurate-")
-        raise UsageError(
-            f"{path} is no {word}", f"its format is {data.get('format')!r}", f"Make one: facecurate {word}"
-        )
+        raise UsageError(f"{path} is no {word}", f"its format is {data.get('format')!r}", make)
     try:
         return _evaluation(path, data) if wanted == EVALUATION else _audit(path, data)
     except (KeyError, TypeError, AttributeError) as error:
