@@ -15,7 +15,7 @@ from typing import Any
 from markupsafe import Markup
 
 from curate import __version__
-from curate.audit import page_associations, page_changes, page_gaps, page_people, page_relations, page_views
+from curate.audit import notices, page_associations, page_changes, page_gaps, page_people, page_relations, page_views
 from curate.audit.page_pictures import Pictures, pictures_for
 from curate.audit.results import Audit
 from curate.card import uses
@@ -54,6 +54,7 @@ def render(audit: Audit, *, before: Mapping[str, Any] | None = None, pictures: P
         policy=f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'",
         pictures=pictures or Pictures(),
         uses=uses,
+        notices=notices,
         least=int(audit.options.get("min_group", 0)),
         headline=page_views.headline(audit),
         lacking=page_people.lacking(audit),
