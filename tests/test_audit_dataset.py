@@ -132,6 +132,11 @@ def test_json_round_trip_holds_only_plain_finite_numbers(forty: Audit, tmp_path:
     assert str(forty.path) not in file.read_text()
 
 
+def test_every_key_of_the_json_is_documented(forty: Audit) -> None:
+    told = (Path(__file__).parents[1] / "docs" / "audit.md").read_text("utf-8")
+    assert [key for key in forty.as_dict() if f"`{key}`" not in told] == []
+
+
 def test_the_same_dataset_gives_the_same_audit(forty: Audit) -> None:
     again = quick(Dataset.open(forty.path), by=("race", "gender"), filters=("quality >= 0.5",))
     assert {k: v for k, v in again.as_dict().items() if k != "created"} == {
