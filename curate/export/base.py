@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -41,12 +41,14 @@ class Plan:
         splits: Splits that occur, in order.
         name: Of the dataset.
         side: Side of the crops in pixels, 0 for whole pictures.
+        parts: Split -> number of its parts.
     """
 
     columns: tuple[Column, ...]
     splits: tuple[str, ...]
     name: str
     side: int
+    parts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Exporter(ABC):
@@ -61,6 +63,7 @@ class Exporter(ABC):
         needs_crop: It only holds cut faces of one size.
         forms: Picture formats that it can hold.
         config_type: Class of its own settings.
+        fixed_bytes: The same samples give the same bytes on every run.
     """
 
     name: ClassVar[str]
@@ -71,6 +74,7 @@ class Exporter(ABC):
     needs_crop: ClassVar[bool] = False
     forms: ClassVar[tuple[str, ...]] = ("jpeg", "png", "webp")
     config_type: ClassVar[type[Config]] = Config
+    fixed_bytes: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -97,6 +101,10 @@ class Exporter(ABC):
     @abstractmethod
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """Columns that the format cannot hold, each with the reason; the others must come back from `read`."""
+
+    def needs(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Columns that it gets besides the exported ones, where the dataset has them; they are not compared."""
+        return ()
 
     def begin(self, folder: Path, plan: Plan) -> None:  # noqa: B027 - most need nothing
         """Prepare the folder; called before the first part of every run, also of one that goes on."""
@@ -125,6 +133,14 @@ class Exporter(ABC):
         if found.box is None or given.box is None:
             return True
         return bool(np.allclose(found.box, given.box, atol=self.box_tolerance, rtol=0))
+
+    def same_box_in(self, sample: Sample, given: FaceItem, found: FaceItem) -> bool:
+        """As `same_box`, for formats that cut boxes at the edge of the sample's picture."""
+        return self.same_box(given, found)
+
+    def same_in(self, sample: Sample, column: Column, given: Any, found: Any) -> bool:
+        """As `same`, for formats that hold only what lies inside the sample's picture."""
+        return self.same(column, given, found)
 
     box_tolerance: ClassVar[float] = 1e-3
     """Largest error of a box's edge in pixels that the format's own rounding makes."""

@@ -121,12 +121,12 @@ def _compare(exporter: Exporter, given: Sample, other: _Light, held: Sequence[Co
         _wrong(result, "faces", f"{given.key}: {len(found.faces)} faces instead of {len(given.faces)}")
         return
     for first, second in zip(given.faces, _ordered(given.faces, found.faces), strict=True):
-        if not exporter.same_box(first, second):
+        if not exporter.same_box_in(given, first, second):
             _wrong(result, "box", f"{given.key}: box {second.box} instead of {first.box}")
         for column in held:
             value, back = first.labels.get(column.name), second.labels.get(column.name)
             result.values[column.name] += 1
-            if not exporter.same(column, value, back):
+            if not exporter.same_in(given, column, value, back):
                 _wrong(result, column.name, f"{given.key}: {column.name} is {_short(back)} instead of {_short(value)}")
 
 

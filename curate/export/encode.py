@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import cv2
@@ -40,6 +41,19 @@ def decode(data: bytes) -> Pixels:
     if found is None:
         raise ValueError("these bytes are no picture")
     return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height of an encoded picture, from its head alone."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        return picture.size
+
+
+def suffix_of(data: bytes) -> str:
+    """`.jpg`, `.png` or `.webp`, by the first bytes."""
+    return ".jpg" if data[:2] == b"\xff\xd8" else ".png" if data[:4] == b"\x89PNG" else ".webp"
 
 
 def without_metadata(data: bytes, form: str) -> bytes | None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from curate.export.encode import picture_size
 from curate.export.sample import FaceItem, Sample
 from schemas import REGISTRY, Column, Kind
-from schemas.columns import faces
+from schemas.columns import faces, images
 
-BOX = "box"
+BOX, NUMBER, FACTS = "box", "number", "facts"
 
 
 def to_plain(value: Any) -> Any:
@@ -70,3 +71,18 @@ def sample_facts(sample: Sample) -> dict[str, Any]:
 def columns_of(names: Sequence[str]) -> list[Column]:
     """Declared columns among names."""
     return [REGISTRY[n] for n in names if n in REGISTRY]
+
+
+def sample_record(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
+    """A sample of one face as JSON, all but the picture itself."""
+    head = {NUMBER: sample.number, images.SPLIT.name: sample.split or None}
+    return head | face_record(sample.faces[0], columns) | {FACTS: sample_facts(sample)}
+
+
+def record_sample(record: Mapping[str, Any], key: str, data: bytes, suffix: str) -> Sample:
+    """The reverse of `sample_record`, with the picture."""
+    width, height = picture_size(data)
+    face = record_face(record, columns_of(list(record)))
+    split = str(record.get(images.SPLIT.name) or "")
+    facts = record.get(FACTS) or {}
+    return Sample(key, int(record[NUMBER]), split, data, suffix, width, height, (face,), facts)

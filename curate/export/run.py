@@ -24,6 +24,7 @@ from curate.export.sample import Sample
 from curate.identity.progress import follow
 from curate.store import Dataset
 from curate.store.parts import read_json, write_json
+from curate.store.view import FaceView
 from schemas import Column, DatasetError, UsageError
 
 MANIFEST = "facecurate-export.json"
@@ -65,10 +66,17 @@ def export(ds: Dataset, form: str, folder: str | Path, options: ExportOptions | 
     columns = label_columns(ds, options)
     dropped = dict(writer.drops(columns))
     found = index(ds, options, writer.unit)
-    plan = Plan(tuple(c for c in columns if c.name not in dropped), found.splits, ds.info.name, options.side)
+    plan = Plan(
+        tuple(c for c in columns if c.name not in dropped),
+        found.splits,
+        ds.info.name,
+        options.side,
+        _counts(found, options),
+    )
     identity = _identity(ds, writer, options, columns)
     _claim(folder, identity)
-    with Gatherer(ds, options, columns, writer.forms) as gatherer:
+    given = _given(ds, writer, options, columns)
+    with Gatherer(ds, options, given, writer.forms) as gatherer:
         files = _written(writer, folder, plan, found, options, gatherer)
         lost = tuple(gatherer.lost)
     manifest = _manifest(ds, identity, found, dropped, files, lost, _blockers(ds, columns, options, found))
@@ -79,6 +87,17 @@ def export(ds: Dataset, form: str, folder: str | Path, options: ExportOptions | 
     write_json(folder / MANIFEST, manifest)
     _tidy(folder)
     return Export(folder, manifest, comparison, lost)
+
+
+def _given(ds: Dataset, writer: Exporter, options: ExportOptions, columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The exported columns and those that the exporter needs besides."""
+    known = FaceView(ds, options.layers).columns()
+    return tuple(dict.fromkeys([*columns, *(c for c in writer.needs(columns) if c.name in known)]))
+
+
+def _counts(found: Index, options: ExportOptions) -> dict[str, int]:
+    """Split -> number of its parts."""
+    return {split: number + 1 for split, number, _ in found.parts(options.shard)}
 
 
 def made(form: str, options: ExportOptions) -> Exporter:

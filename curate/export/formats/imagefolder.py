@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.export.base import Exporter, Part, Plan
-from curate.export.encode import decode
 from curate.export.pieces import keep, kept
-from curate.export.plain import columns_of, face_record, record_face, sample_facts
+from curate.export.plain import record_sample, sample_record
 from curate.export.sample import Sample
 from curate.store.parts import replacing
 from schemas import Column, Kind
@@ -59,14 +58,8 @@ class ImageFolder(Exporter):
             for line in metadata.read_text("utf-8").splitlines():
                 record = json.loads(line)
                 path = metadata.parent / record[FILE]
-                data = path.read_bytes()
-                height, width = decode(data).shape[:2]
-                face = record_face(record, columns_of(list(record)))
-                yield Sample(
-                    path.stem, record["number"], record["split"] or "", data, path.suffix, width, height, (face,)
-                )
+                yield record_sample(record, path.stem, path.read_bytes(), path.suffix)
 
 
 def _line(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
-    head = {FILE: sample.file, "number": sample.number, "split": sample.split or None}
-    return head | face_record(sample.faces[0], columns) | {"facts": sample_facts(sample)}
+    return {FILE: sample.file} | sample_record(sample, columns)
