@@ -74,7 +74,9 @@ class CelebA(Exporter):
             yield head
             yield from (f"{record['name']} {line(record)}\n" for record in kept(folder, parts))
 
-        spaced = lambda field: lambda r: " ".join(f"{v:2d}" for v in r[field])  # noqa: E731
+        def spaced(field: str) -> Callable[[Mapping[str, Any]], str]:
+            return lambda record: " ".join(f"{v:2d}" for v in record[field])
+
         yield write_lines(folder / ATTRIBUTES, lines(f"{count}\n{' '.join(NAMES)}\n", spaced("flags")))
         yield write_lines(folder / POINTS, lines(f"{count}\n{POINTS_HEAD}\n", spaced("points")))
         yield write_lines(folder / BOXES, lines(f"{count}\n{BOX_HEAD}\n", spaced("box")))
