@@ -6,19 +6,15 @@ then `render(audit, before=..., pictures=...)`.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any
-
-from markupsafe import Markup
 
 from curate import __version__
 from curate.audit import notices, page_associations, page_changes, page_gaps, page_people, page_relations, page_views
 from curate.audit.page_pictures import Pictures, pictures_for
 from curate.audit.results import Audit
 from curate.card import uses
+from curate.report.style import styled
 
 __all__ = ["Pictures", "pictures_for", "render"]
 
@@ -45,13 +41,10 @@ def render(audit: Audit, *, before: Mapping[str, Any] | None = None, pictures: P
     environment.filters["n"] = "{:,}".format
     environment.filters["words"] = page_views.words
     environment.filters["sentence"] = page_views.sentence
-    style = "".join(resources.files(package).joinpath("template", name).read_text("utf-8") for package, name in STYLES)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("audit.html").render(
         audit=audit,
         version=__version__,
-        style=Markup(style),
-        policy=f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'",
+        **styled(STYLES, pictures=True),
         pictures=pictures or Pictures(),
         uses=uses,
         notices=notices,

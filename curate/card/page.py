@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
-
-from markupsafe import Markup
-
 from curate import __version__
 from curate.card.document import NOT_STATED, Document
+from curate.report.style import styled
+
+STYLES = (("curate.report", "page.css"), ("curate.card", "card.css"))
 
 
 def html(document: Document) -> str:
@@ -21,16 +18,9 @@ def html(document: Document) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.tests["of"] = lambda block, kind: type(block).__name__ == kind
-    style = _asset("curate.report", "page.css") + _asset("curate.card", "card.css")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template("card.html").render(
         document=document,
         version=__version__,
         not_stated=NOT_STATED,
-        style=Markup(style),
-        policy=f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'",
+        **styled(STYLES),
     )
-
-
-def _asset(package: str, name: str) -> str:
-    return resources.files(package).joinpath("template", name).read_text("utf-8")
