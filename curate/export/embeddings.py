@@ -46,7 +46,7 @@ def check_config(config: EmbeddingConfig) -> None:
     to_bytes(np.zeros(1, np.float32), config.files)
 
 
-def embedding_file(sample: Sample, files: str) -> dict[str, bytes]:
+def embedding_file(sample: Sample, files: str, folder: str = FOLDER) -> dict[str, bytes]:
     """Path below the export and bytes of the face's embedding; empty where it has none.
 
     Raises:
@@ -55,7 +55,7 @@ def embedding_file(sample: Sample, files: str) -> dict[str, bytes]:
     value = need(sample.faces[0], labels.EMBEDDING, ANNOTATE)
     if value is None:
         return {}
-    name = f"{FOLDER}/{named(sample.split)}/{sample.key[:2]}/{sample.key}{SUFFIXES[files]}"
+    name = f"{folder}/{named(sample.split)}/{sample.key[:2]}/{sample.key}{SUFFIXES[files]}"
     return {name: to_bytes(np.asarray(value, np.float32), files)}
 
 

@@ -22,6 +22,7 @@ from schemas import Column, UsageError
 from schemas.columns import labels
 
 PICTURES, REST = "images", "rest"
+JSON = ".json"
 NO_SPLIT = "none"
 """Name of files and folders of samples that are in no split."""
 
@@ -52,7 +53,7 @@ def split_of(name: str) -> str:
 
 
 def write_listed(
-    folder: Path, part: Part, samples: Iterable[Sample], tell: Callable[[Sample, str], Told]
+    folder: Path, part: Part, samples: Iterable[Sample], tell: Callable[[Sample, str], Told], pictures: str = PICTURES
 ) -> Iterator[Path]:
     """Write a part's pictures and further files and keep its records until the end.
 
@@ -61,10 +62,11 @@ def write_listed(
         part: What is written.
         samples: Its samples.
         tell: Gives the records of a sample whose picture stands at a path below the export.
+        pictures: Folder of the pictures.
     """
     lines = []
     for sample in samples:
-        file = f"{PICTURES}/{named(part.split)}/{part.number:05d}/{sample.file}"
+        file = f"{pictures}/{named(part.split)}/{part.number:05d}/{sample.file}"
         told = tell(sample, file)
         for name, data in {file: sample.data, **told.files}.items():
             path = folder / name
@@ -81,7 +83,7 @@ def finish_listed(folder: Path, parts: Sequence[Part], suffix: str) -> Iterator[
     Args:
         folder: The export.
         parts: All parts.
-        suffix: `.json`, one list with a record a line, or `.jsonl`.
+        suffix: What follows the split in a list's path: `.json`, one list with a record a line, `.jsonl`, or `/NAME`.
     """
     for split in dict.fromkeys(p.split for p in parts):
         for complete in (True, False):
@@ -94,12 +96,14 @@ def finish_listed(folder: Path, parts: Sequence[Part], suffix: str) -> Iterator[
 def read_listed(folder: Path, suffix: str) -> Iterator[tuple[str, bool, dict[str, Any]]]:
     """Split, whether it is complete, and the record, of all lists of an export."""
     for complete in (True, False):
-        for path in sorted((folder if complete else folder / REST).glob(f"*{suffix}")):
+        place = folder if complete else folder / REST
+        for path in sorted(place.glob(f"*{suffix}")):
             if path.name in NOT_LISTS:
                 continue
             text = path.read_text("utf-8")
-            records = json.loads(text) if suffix == ".json" else map(json.loads, text.split("\n")[:-1])
-            yield from ((split_of(path.stem), complete, record) for record in records)
+            split = split_of(path.relative_to(place).as_posix().removesuffix(suffix))
+            records = json.loads(text) if suffix.endswith(JSON) else map(json.loads, text.split("\n")[:-1])
+            yield from ((split, complete, record) for record in records)
 
 
 NOT_LISTS = ("dataset_info.json", "facecurate-export.json")
@@ -115,14 +119,15 @@ def _write(path: Path, records: Iterator[Any], suffix: str, always: bool) -> boo
     first = next(records, None)
     if first is None and not always:
         return False
-    start, between, end = ("[\n", ",\n", "\n]\n") if suffix == ".json" else ("", "\n", "\n")
+    whole = suffix.endswith(JSON)
+    start, between, end = ("[\n", ",\n", "\n]\n") if whole else ("", "\n", "\n")
     with replacing(path) as file:
         file.write(start.encode())
         if first is not None:
             file.write(json.dumps(first, ensure_ascii=False).encode())
         for record in records:
             file.write((between + json.dumps(record, ensure_ascii=False)).encode())
-        file.write((end if first is not None or suffix == ".json" else "").encode())
+        file.write((end if first is not None or whole else "").encode())
     return True
 
 
