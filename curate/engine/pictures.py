@@ -19,14 +19,15 @@ USUAL_POINTS = np.array([[0.27, 0.34], [0.73, 0.34], [0.5, 0.55], [0.3, 0.72], [
 def sources_of(ds: Dataset, key: str, image_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """`image_id` -> source row, in the order in which the images are asked for.
 
-    A planned shard holds the sources of its own faces; a part of faces that people drew may lie in any.
+    A planned shard holds the sources of its own faces; a part of faces that people drew may lie in any, and so may
+    those of an empty key.
 
     Raises:
         DatasetError: if a face's picture is in no shard.
     """
     wanted = dict.fromkeys(image_ids)
     found: dict[str, Mapping[str, Any]] = {}
-    for shard in [key] if ds.has("sources", key) else ds.keys("images"):
+    for shard in [key] if key and ds.has("sources", key) else ds.keys("images"):
         stored = ds.read("images", shard, [images.IMAGE_ID.name, images.STATUS.name]).to_pylist()
         hits = [row[images.STATUS.name] == ImageStatus.OK and row[images.IMAGE_ID.name] in wanted for row in stored]
         if not any(hits):

@@ -21,7 +21,6 @@ from curate.ingest import Limits, SourceReader, load
 from curate.ingest.reader import content_id
 from curate.store import Dataset
 from curate.store.images import rows_for
-from curate.store.names import FACES
 from curate.store.view import FaceView
 from schemas import REGISTRY, Column, ImageStatus
 from schemas.columns import faces, images
@@ -172,14 +171,11 @@ class Gatherer:
             by_key.setdefault(entry.rows[0][0] if entry.rows else "", []).append(entry.image_id)
         for key, ids in by_key.items():
             unique = list(dict.fromkeys(ids))
-            sources = sources_of(self._ds, key or self._ds.keys(FACES)[0], unique) if key else self._anywhere(unique)
+            sources = sources_of(self._ds, key, unique)
             columns = rows_for(self._ds, key, pa.array(unique), [c.name for c in ABOUT])
             rows = pa.table(columns).to_pylist()
             found |= {i: (sources[i], row) for i, row in zip(unique, rows, strict=True)}
         return found
-
-    def _anywhere(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        return sources_of(self._ds, "", ids)
 
 
 def _crop_needs(options: ExportOptions, view: FaceView) -> list[Column]:
