@@ -317,3 +317,18 @@ def test_any_numbers_have_scipys_p_values(groups: list[list[int]], scale: float)
     spread = variability(numbers)
     if math.isfinite(spread.test.p):
         assert spread.test.p == pytest.approx(stats.levene(*numbers).pvalue, abs=1e-9)
+
+
+def test_short_names_mean_perceived_labels_and_groups_come_from_one_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {labels.GENDER: ["Female", "Male"] * 10, labels.RACE: ["White"] * 12 + ["Black"] * 8}
+    ds = dataset(tmp_path / "ds", [1] * 20, {"demographics.v1": said})
+    assert compare(ds, "gender", columns=["race"]) == compare(ds, labels.GENDER.name, columns=[labels.RACE.name])
+    with pytest.raises(UsageError, match="groups come from one column"):
+        compare(ds, "race*gender")
+    only = dataset(tmp_path / "only", [1] * 20, {"demographics.v1": {labels.GENDER: said[labels.GENDER]}})
+    with pytest.raises(SystemExit) as left:
+        main(["compare", str(only.path), "--by", "gender"])
+    assert not left.value.code
+    assert "Nothing could be compared" in capsys.readouterr().out

@@ -116,8 +116,11 @@ def _show(found: Comparisons, everything: bool) -> None:
             for row in rows
         ],
     )  # fmt: skip
-    believed = sum(row.test.p_adjusted < BELIEVED for row in found.rows)
-    typer.echo(f"{believed} of {len(found.rows)} comparisons differ at q < {BELIEVED} (Benjamini and Hochberg)")
+    if found.rows:
+        believed = sum(row.test.p_adjusted < BELIEVED for row in found.rows)
+        typer.echo(f"{believed} of {len(found.rows)} comparisons differ at q < {BELIEVED} (Benjamini and Hochberg)")
+    else:
+        typer.echo("Nothing could be compared. Run annotators that say more of the faces, or name --columns")
     if len(rows) < len(found.rows):
         typer.echo(f"the first {len(rows)} are shown; --all shows the rest")
     for note in found.notes:
