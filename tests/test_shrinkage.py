@@ -72,7 +72,7 @@ def test_nothing_is_shrunk_to_nothing() -> None:
 def test_intervals_of_shrunken_rates_hold_groups_drawn_alike() -> None:
     rng = np.random.default_rng(0)
     held = []
-    for _ in range(60):
+    for _ in range(40):
         truth = rng.beta(6, 14, 12)
         n = rng.integers(2, 40, 12)
         found = shrunken_rates(rng.binomial(n, truth), n)
