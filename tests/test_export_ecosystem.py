@@ -28,7 +28,8 @@ def ds(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def test_pycocotools_reads_known_boxes_and_points(tmp_path: Path) -> None:
-    coco = pytest.importorskip("pycocotools.coco")
+    from pycocotools import coco
+
     points = np.arange(136, dtype=np.float32).reshape(68, 2) / 4
     points[3] = np.nan
     known = FaceItem("a.0", (10.5, 20.0, 30.0, 40.0), {labels.POINTS_68.name: points, labels.GENDER.name: "Female"})
@@ -49,7 +50,8 @@ def test_pycocotools_reads_known_boxes_and_points(tmp_path: Path) -> None:
 
 
 def test_datasets_opens_parquet_with_pictures(ds: Dataset, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     done = export(ds, "parquet", tmp_path / "out", ExportOptions(columns=COLUMNS, shard=10))
     opened = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert {k: len(v) for k, v in opened.items()} == {k.replace("none", "unassigned"): v
@@ -61,7 +63,8 @@ def test_datasets_opens_parquet_with_pictures(ds: Dataset, tmp_path: Path) -> No
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_webdataset_reads_its_shards(ds: Dataset, tmp_path: Path) -> None:
-    wds = pytest.importorskip("webdataset")
+    import webdataset as wds
+
     done = export(ds, "webdataset", tmp_path / "out", ExportOptions(columns=COLUMNS, shard=10))
     urls = [str(p) for p in sorted((tmp_path / "out").glob("train-*.tar"))]
     found = list(wds.WebDataset(urls, shardshuffle=False).decode("rgb8"))

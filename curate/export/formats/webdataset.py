@@ -16,8 +16,6 @@ from curate.store.parts import replacing
 from schemas import Column, Kind
 from schemas.columns import labels
 
-BLOCK = 1 << 20
-
 
 class WebDataset(Exporter):
     """`SPLIT-000000.tar`; in it KEY.jpg (or png, webp), KEY.json with labels, and KEY.txt where there is a caption.
@@ -43,7 +41,7 @@ class WebDataset(Exporter):
         path = folder / f"{shown(part.split, self._splits)}-{part.number:06d}.tar"
         with (
             replacing(path) as file,
-            tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT, copybufsize=BLOCK) as tar,
+            tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar,
         ):
             for sample in samples:
                 record = json.dumps(sample_record(sample, part.columns), ensure_ascii=False).encode()
