@@ -10,7 +10,7 @@ from curate.export.base import Part
 from curate.export.persons import FolderCount, folder_name, person
 from curate.export.pieces import kept
 from curate.export.sample import FaceItem, Sample
-from curate.export.ties import UNSPLIT
+from curate.export.splits import named
 from schemas import labels
 from schemas.mapping import mapping
 
@@ -34,7 +34,7 @@ class Frames:
 
     def place(self, sample: Sample) -> str:
         """Where the sample's picture goes; faces of nobody known are frames of one subject `unidentified`."""
-        folder = f"{sample.split or UNSPLIT}/{self._layout.format(folder_name(person(sample)))}"
+        folder = f"{named(sample.split)}/{self._layout.format(folder_name(person(sample)))}"
         return f"{folder}/{self.count.number(folder):04d}{sample.suffix}"
 
 

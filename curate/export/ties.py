@@ -12,14 +12,13 @@ from typing import Any
 from curate.export.base import Part
 from curate.export.pieces import keep
 from curate.export.sample import Box, FaceItem, Sample
+from curate.export.splits import named
 from curate.store.parts import replacing
 from schemas import Column
 
 FOLDER = "facecurate"
 """Folder of the tables inside the export: one CSV per part."""
 HEAD = "key,number,split,face_id,file"
-UNSPLIT = "unsplit"
-"""What folders and lists of samples without a split are called."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def no_place(columns: Sequence[Column], held: Iterable[Column], where: str) -> d
 
 
 def _path(folder: Path, part: Part) -> Path:
-    return folder / FOLDER / f"{part.split or UNSPLIT}-{part.number:05d}.csv"
+    return folder / FOLDER / f"{named(part.split)}-{part.number:05d}.csv"
 
 
 def _write(folder: Path, part: Part, found: Sequence[Tie]) -> Path:

@@ -12,13 +12,14 @@ from curate.export.base import Exporter, Part, Plan, equal
 from curate.export.codes import Codes, code_of, first_of, lost_on
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, csv_line, no_place, read_csv, ties, write_lines, write_listed
+from curate.export.splits import UNASSIGNED
+from curate.export.ties import csv_line, no_place, read_csv, ties, write_lines, write_listed
 from schemas import Column, labels
 
 HEAD = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
 PATH = HEAD.split(",", maxsplit=1)[0]
 PICTURES = "Manually_Annotated_Images"
-LISTS = {"train": "training", "": UNSPLIT}
+LISTS = {"train": "training", "": UNASSIGNED}
 PER_FOLDER = 1000
 NO_EXPRESSION, NO_VALUE = "uncertain", -2.0
 """AffectNet's own ways to say that there is no expression, and no valence or arousal."""

@@ -10,7 +10,8 @@ from curate.export.action_unit_files import Frames, by_subject, everyone, occurr
 from curate.export.base import Exporter, Part, Plan
 from curate.export.persons import read_people, write_people
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, csv_line, no_place, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import csv_line, no_place, ties, write_lines, write_listed
 from schemas import Column, labels
 
 UNITS = "bp4d-12"
@@ -54,7 +55,7 @@ class Bp4dAu(Exporter):
         for split in dict.fromkeys(p.split for p in parts):
             for subject, frames in by_subject(folder, parts, split):
                 rows = [[0, *range(1, LAST + 1)], *([number, *_row(units)] for number, units in frames)]
-                path = folder / (split or UNSPLIT) / "AU_OCC" / f"{subject}_{TASK}.csv"
+                path = folder / named(split) / "AU_OCC" / f"{subject}_{TASK}.csv"
                 yield write_lines(path, map(csv_line, rows))
         yield write_people(folder, everyone(folder, parts))
 

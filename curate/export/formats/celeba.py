@@ -41,7 +41,7 @@ class CelebA(Exporter):
 
     name = "celeba"
     doc = "CelebA's folder img_align_celeba with its lists of attributes, landmarks, boxes, parts and identities."
-    opened_by = "loaders of CelebA; attributes that nobody judged are 0"
+    opened_by = "loaders of CelebA that do not insist on the original's checksums"
     needs_crop = True
     forms = ("jpeg",)
     box_tolerance = 0.5001

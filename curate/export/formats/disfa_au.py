@@ -10,7 +10,8 @@ from curate.export.action_unit_files import Frames, by_subject, everyone, intens
 from curate.export.base import Exporter, Part, Plan
 from curate.export.persons import read_people, write_people
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, no_place, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import no_place, ties, write_lines, write_listed
 from schemas import Column, labels, taxonomy
 
 UNITS = "disfa-12"
@@ -49,7 +50,7 @@ class DisfaAu(Exporter):
         """Twelve files per subject."""
         for split in dict.fromkeys(p.split for p in parts):
             for subject, frames in by_subject(folder, parts, split):
-                place = folder / (split or UNSPLIT) / LABELS / subject
+                place = folder / named(split) / LABELS / subject
                 for unit in taxonomy(UNITS).labels:
                     lines = (f"{number},{units[unit]}\n" for number, units in frames if units[unit] is not None)
                     yield write_lines(place / f"{subject}_{unit.lower()}.txt", lines)

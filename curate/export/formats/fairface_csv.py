@@ -10,7 +10,8 @@ from curate.export.base import Exporter, Part, Plan
 from curate.export.codes import Codes
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, csv_line, no_place, read_csv, ties, write_lines, write_listed
+from curate.export.splits import UNASSIGNED
+from curate.export.ties import csv_line, no_place, read_csv, ties, write_lines, write_listed
 from schemas import Column, labels
 
 HEAD = "file,age,gender,race,service_test"
@@ -20,7 +21,7 @@ RACE = Codes(labels.RACE, "fairface-race")
 WAYS = (AGE, GENDER, RACE)
 NOT_OF_TEST = "False"
 """`service_test` marks the pictures that FairFace's authors sent to commercial services: none of these."""
-FOLDERS = {"validation": "val", "": UNSPLIT}
+FOLDERS = {"validation": "val", "": UNASSIGNED}
 
 
 class FairFaceCsv(Exporter):

@@ -16,7 +16,8 @@ from curate.export.encode import encode
 from curate.export.pieces import kept
 from curate.export.sample import FaceItem, Sample
 from curate.export.small_gray import grey, usage
-from curate.export.ties import UNSPLIT, csv_line, no_place, read_csv, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import csv_line, no_place, read_csv, ties, write_lines, write_listed
 from schemas import Column, UsageError, labels
 from schemas.coding import coding
 
@@ -119,7 +120,7 @@ def _scores(face: FaceItem) -> dict[str, float | None] | None:
 
 
 def _place(sample: Sample) -> str:
-    folder = FOLDERS.get(sample.split, f"FER2013_{sample.split or UNSPLIT}")
+    folder = FOLDERS.get(sample.split, f"FER2013_{named(sample.split)}")
     return f"{folder}/fer{sample.number:07d}.png"
 
 

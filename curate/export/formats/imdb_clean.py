@@ -10,13 +10,14 @@ from curate.export.base import Exporter, Part, Plan, equal
 from curate.export.codes import Codes
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, csv_line, no_place, read_csv, ties, write_lines, write_listed
+from curate.export.splits import UNASSIGNED
+from curate.export.ties import csv_line, no_place, read_csv, ties, write_lines, write_listed
 from schemas import Column, labels
 
 HEAD = "filename,age,gender,x_min,y_min,x_max,y_max,head_roll,head_yaw,head_pitch"
 LIST = "imdb_{}_new_1024.csv"
 PICTURES = "imdb-clean-1024"
-SPLITS = {"validation": "valid", "": UNSPLIT}
+SPLITS = {"validation": "valid", "": UNASSIGNED}
 GENDER = Codes(labels.GENDER, "imdb-clean-gender")
 POSE = (labels.ROLL, labels.YAW, labels.PITCH)
 HEAD_POSE = HEAD.split(",")[-len(POSE) :]

@@ -19,7 +19,8 @@ from curate.export.persons import (
 )
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, no_place, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import no_place, ties, write_lines, write_listed
 from curate.export.verification_pairs import Shot, folds, pairs_text
 from schemas import Column, UsageError, labels
 
@@ -84,7 +85,7 @@ class Lfw(Exporter):
             for who, number, group in kept(folder, parts, split):
                 everyone[who] = None
                 people.setdefault(folder_name(who), []).append(Shot(number, group))
-            place = folder / (split or UNSPLIT)
+            place = folder / named(split)
             yield write_lines(place / NAMES, (f"{name}\t{len(shots)}\n" for name, shots in sorted(people.items())))
             drawn = folds(people, self.config.folds, self.config.pairs, self.config.seed)
             yield write_lines(place / PAIRS, pairs_text(drawn))
@@ -98,7 +99,7 @@ class Lfw(Exporter):
             yield tie.sample(folder, {labels.IDENTITY_ID.name: who})
 
     def _place(self, sample: Sample) -> str:
-        who, split = person(sample), sample.split or UNSPLIT
+        who, split = person(sample), named(sample.split)
         if who is None:
             return f"{split}/{UNIDENTIFIED}/{sample.file}"
         name = folder_name(who)

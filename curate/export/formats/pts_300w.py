@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from annotators.points import convert
 from curate.export.base import Exporter, Part, equal
 from curate.export.sample import FaceItem, Sample
-from curate.export.ties import UNSPLIT, no_place, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import no_place, ties, write_lines, write_listed
 from schemas import Column, labels
 
 SUFFIX = ".pts"
@@ -73,7 +74,7 @@ def read_pts(path: Path) -> NDArray[np.float32]:
 
 
 def _place(sample: Sample) -> str:
-    return f"{sample.split or UNSPLIT}/{sample.file}"
+    return f"{named(sample.split)}/{sample.file}"
 
 
 def _points(face: FaceItem) -> NDArray[Any] | None:

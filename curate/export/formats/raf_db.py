@@ -10,7 +10,8 @@ from curate.export.base import Exporter, Part, Plan
 from curate.export.codes import Codes, code_of, first_of, lost_on
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, no_place, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import no_place, ties, write_lines, write_listed
 from schemas import Column, labels
 
 LIST = "EmoLabel/list_patition_label.txt"
@@ -53,7 +54,7 @@ class RafDb(Exporter):
 
 
 def _place(sample: Sample) -> str:
-    return f"{PICTURES}/{sample.split or UNSPLIT}_{sample.number + 1:05d}{ALIGNED}{sample.suffix}"
+    return f"{PICTURES}/{named(sample.split)}_{sample.number + 1:05d}{ALIGNED}{sample.suffix}"
 
 
 def _name(file: str) -> str:

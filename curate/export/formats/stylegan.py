@@ -11,7 +11,8 @@ from annotators.base import Config
 from curate.export.base import Exporter, Part, Plan
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, no_place, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import no_place, ties, write_lines, write_listed
 from schemas import Column, Kind, UsageError, column, labels, taxonomy
 
 INDEX = "dataset.json"
@@ -46,7 +47,8 @@ class StyleGan(Exporter):
     def preflight(cls, config: Config) -> None:
         """The column must have a closed set of labels."""
         assert isinstance(config, StyleGanConfig)
-        if config.label and column(config.label).kind is not Kind.LABEL:
+        known = not config.label or (column(config.label).kind is Kind.LABEL and column(config.label).taxonomy)
+        if not known:
             raise UsageError(f"'{config.label}' has no classes", fix="Name a label column, such as perceived_emotion")
 
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
@@ -61,7 +63,7 @@ class StyleGan(Exporter):
         """One `dataset.json` per split."""
         held = self.config.label in {c.name for c in plan.columns}
         for split in dict.fromkeys(p.split for p in parts):
-            yield write_lines(folder / (split or UNSPLIT) / INDEX, self._index(kept(folder, parts, split), held))
+            yield write_lines(folder / named(split) / INDEX, self._index(kept(folder, parts, split), held))
 
     def read(self, folder: Path) -> Iterator[Sample]:
         """By the indices."""
@@ -96,5 +98,5 @@ class StyleGan(Exporter):
 
 
 def _place(sample: Sample) -> str:
-    split = sample.split or UNSPLIT
+    split = named(sample.split)
     return f"{split}/{sample.number // PER_FOLDER:05d}/img{sample.number:08d}{sample.suffix}"

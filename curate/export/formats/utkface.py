@@ -9,7 +9,8 @@ from typing import Any
 from curate.export.base import Exporter, Part, equal
 from curate.export.codes import Codes, lost_on
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, no_place, ties, write_listed
+from curate.export.splits import named
+from curate.export.ties import no_place, ties, write_listed
 from schemas import Column, labels
 
 GENDER = Codes(labels.GENDER, "utkface-gender")
@@ -59,7 +60,7 @@ def _place(sample: Sample) -> str:
     age = values.get(labels.AGE.name)
     fields = [None if age is None else round(age), *(way.code(values.get(way.column.name)) for way in (GENDER, RACE))]
     name = "_".join(UNKNOWN if f is None else str(f) for f in fields)
-    folder = sample.split or UNSPLIT
+    folder = named(sample.split)
     if None in fields:
         folder = f"{INCOMPLETE}/{folder}"
     return f"{folder}/{name}_{sample.number:0{TIME_DIGITS}d}{sample.suffix}"

@@ -12,7 +12,8 @@ from annotators.points import convert
 from curate.export.base import Exporter, Part, Plan
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.ties import UNSPLIT, no_place, ties, write_lines, write_listed
+from curate.export.splits import named
+from curate.export.ties import no_place, ties, write_lines, write_listed
 from schemas import Column, labels
 
 LISTS = "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_"
@@ -47,7 +48,7 @@ class Wflw(Exporter):
         """One list per split."""
         for split in dict.fromkeys(p.split for p in parts):
             lines = (f"{line}\n" for line in kept(folder, parts, split))
-            yield write_lines(folder / f"{LISTS}{split or UNSPLIT}.txt", lines)
+            yield write_lines(folder / f"{LISTS}{named(split)}.txt", lines)
 
     def read(self, folder: Path) -> Iterator[Sample]:
         """By the lists."""
@@ -66,7 +67,7 @@ def read_list(path: Path) -> Iterator[tuple[str, NDArray[np.float32], tuple[floa
 
 
 def _place(sample: Sample) -> str:
-    return f"{PICTURES}/{sample.split or UNSPLIT}/{sample.file}"
+    return f"{PICTURES}/{named(sample.split)}/{sample.file}"
 
 
 def _line(sample: Sample, file: str) -> str | None:
