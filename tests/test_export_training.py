@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from annotators.part_maps import PartMap, part_names
-from curate.export.base import Exporter
+from curate.export.base import Exporter, equal
 from curate.export.embeddings import SUFFIXES, from_bytes, to_bytes
 from curate.export.facial import facial_labels
 from curate.export.formats.dreambooth import DreamBooth, DreamBoothConfig
@@ -25,6 +25,7 @@ from curate.export.formats.instantid_jsonl import InstantID, InstantIDConfig
 from curate.export.formats.ip_adapter import IPAdapter
 from curate.export.formats.ip_adapter_faceid import FaceIDConfig, IPAdapterFaceID
 from curate.export.formats.kohya import Kohya, KohyaConfig
+from curate.export.plain import from_plain, to_plain
 from curate.export.sample import FaceItem, Sample
 from schemas import UnknownNameError, UsageError
 from schemas.coding import coding
@@ -209,3 +210,12 @@ def test_masks_follow_the_crop(tmp_path: Path) -> None:
     expected = np.zeros((64, 64), np.uint8)
     expected[10:50, 10:50] = coding("fgid-parts").codes["hair"]
     assert np.array_equal(mask, expected)
+
+
+def test_lists_come_back_value_by_value() -> None:
+    visible, sources = np.ones(68, bool), [{"label": "smile", "score": float(np.float32(0.3))}]
+    assert equal(labels.VISIBLE_68, visible, from_plain(labels.VISIBLE_68, to_plain(visible)))
+    assert not equal(labels.VISIBLE_68, visible, from_plain(labels.VISIBLE_68, [True] * 67 + [False]))
+    assert equal(labels.PROMPT_SCORES, sources, from_plain(labels.PROMPT_SCORES, to_plain(sources)))
+    assert not equal(labels.PROMPT_SCORES, sources, [{"label": "smile", "score": 0.4}])
+    assert not equal(labels.PROMPT_SCORES, sources, [])

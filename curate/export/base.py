@@ -157,7 +157,11 @@ def equal(column: Column, given: Any, found: Any, tolerance: float = 0.0) -> boo
         return isinstance(found, Mapping) and all(
             equal(column, value, found.get(name), tolerance) for name, value in given.items()
         )
-    if column.kind in (Kind.POINTS, Kind.VECTOR) or isinstance(given, float):
+    if isinstance(given, list) and not column.shape:
+        return len(given) == len(found) and all(
+            equal(column, *pair, tolerance) for pair in zip(given, found, strict=True)
+        )
+    if column.kind in (Kind.POINTS, Kind.VECTOR) or column.shape or isinstance(given, float):
         first, second = np.asarray(given, np.float32), np.asarray(found, np.float32)
         return first.shape == second.shape and bool(
             np.allclose(first, second, rtol=1e-6, atol=max(tolerance, 1e-6), equal_nan=True)

@@ -38,7 +38,7 @@ def _short(value: float) -> float:
 
 def from_plain(column: Column, value: Any) -> Any:
     """A value of a column from JSON: arrays for points and vectors, NaN where a point was null."""
-    if value is None or column.kind not in (Kind.POINTS, Kind.VECTOR):
+    if value is None or not (column.shape or column.kind in (Kind.POINTS, Kind.VECTOR)):
         return value
     return np.array([np.nan if v is None else v for v in np.array(value, object).ravel()], np.float32).reshape(
         np.shape(value)
