@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from annotators.base import Config
 from curate.export.sample import Sample
-from curate.export.training import named, need
+from curate.export.splits import named
+from curate.export.training import need
 from schemas import MissingExtraError, UnknownNameError
 from schemas.columns import labels
 

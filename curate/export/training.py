@@ -17,14 +17,13 @@ from PIL import Image
 from curate.export.base import Part, equal
 from curate.export.pieces import keep, kept
 from curate.export.sample import FaceItem, Sample
+from curate.export.splits import named, split_of
 from curate.store.parts import replacing
 from schemas import Column, UsageError
 from schemas.columns import labels
 
 PICTURES, REST = "images", "rest"
 JSON = ".json"
-NO_SPLIT = "none"
-"""Name of files and folders of samples that are in no split."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,6 @@ class Told:
     records: tuple[Mapping[str, Any], ...]
     complete: bool = True
     files: Mapping[str, bytes] = field(default_factory=dict)
-
-
-def named(split: str) -> str:
-    """Name of a split's files."""
-    return split or NO_SPLIT
-
-
-def split_of(name: str) -> str:
-    """The reverse of `named`."""
-    return "" if name == NO_SPLIT else name
 
 
 def write_listed(

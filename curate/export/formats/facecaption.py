@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from annotators.base import unpack
 from curate.export.base import Exporter, Part
 from curate.export.sample import FaceItem, Sample
-from curate.export.training import PICTURES, named, split_of, stored
+from curate.export.splits import named, split_of
+from curate.export.training import PICTURES, stored
 from curate.store.parts import replacing
 from schemas import REGISTRY, Column, Kind
 from schemas.columns import labels

@@ -15,11 +15,11 @@ from curate.export.base import Exporter, Part, Plan
 from curate.export.embeddings import EmbeddingConfig, check_config, embedding_file, from_bytes, kind_of
 from curate.export.facial import facial_caption, facial_labels, part_pictures, spoken
 from curate.export.sample import FaceItem, Sample
+from curate.export.splits import named
 from curate.export.training import (
     Told,
     caption_of,
     finish_listed,
-    named,
     only,
     read_listed,
     same_caption,

@@ -12,7 +12,8 @@ from annotators.base import Config
 from curate.export.base import Exporter, Part, Plan
 from curate.export.pieces import keep, kept
 from curate.export.sample import FaceItem, Sample
-from curate.export.training import caption_of, named, only, same_caption, split_of, stored
+from curate.export.splits import named, split_of
+from curate.export.training import caption_of, only, same_caption, stored
 from curate.store.parts import replacing
 from schemas import Column, UsageError
 from schemas.columns import labels

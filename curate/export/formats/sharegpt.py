@@ -11,7 +11,8 @@ from curate.export.base import Exporter, Part, Plan
 from curate.export.formats.llava import LlavaConfig, conversation, pairs
 from curate.export.questions import dialogue, labels_of, same_answer, unasked
 from curate.export.sample import FaceItem, Sample
-from curate.export.training import Told, finish_listed, named, read_listed, stored, write_listed
+from curate.export.splits import named
+from curate.export.training import Told, finish_listed, read_listed, stored, write_listed
 from curate.store.parts import replacing
 from schemas import Column
 
