@@ -20,6 +20,7 @@ from curate.cli import (
     export_commands,
     generate_commands,
     identity_commands,
+    import_commands,
     inspect_commands,
     model_commands,
     pipeline_commands,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for module in (
     pipeline_commands,
+    import_commands,
     inspect_commands,
     view_commands,
     calibrate_commands,
