@@ -114,6 +114,8 @@ def _show(found: Audit) -> None:
         typer.echo("No difference between groups that chance would not explain.")
     if len(found.findings) > SHOWN:
         typer.echo(f"{len(found.findings) - SHOWN} more findings are on the page")
+    for note in found.errors.notes if found.errors else ():
+        typer.echo(f"errors: {note}", err=True)
     for section, why in found.absent.items():
         typer.echo(f"not looked at: {section.replace('_', ' ')}: {why}", err=True)
     typer.echo("Labels are perception, not facts about people; the page says what they may not be used for.")
