@@ -109,6 +109,19 @@ def test_fer2013_has_no_contempt(tmp_path: Path) -> None:
     assert "contempt has no counterpart" in writer.drops([labels.EMOTION8])[labels.EMOTION8.name]
 
 
+def test_without_splits_all_is_for_training(tmp_path: Path) -> None:
+    values = {labels.PERCEIVED_EMOTION: "fear", labels.EMOTION_PROB: {"fear": 1.0}, faces.POINTS_5: FIVE}
+    for name in ("fer2013_csv", "ferplus", "celeba", "raf_db"):
+        write(name, [sample(values, 0, ""), sample(values, 1, "")], tmp_path / name)
+    assert text(tmp_path / "fer2013_csv/fer2013.csv").splitlines()[2].endswith(" 101,Training")
+    assert (
+        text(tmp_path / "ferplus/fer2013new.csv").splitlines()[2].startswith("Training,fer0000001.png,0,0,0,0,0,0,10")
+    )
+    assert (tmp_path / "ferplus/FER2013Train/fer0000001.png").is_file()
+    assert text(tmp_path / "celeba/list_eval_partition.txt") == "000001.png 0\n000002.png 0\n"
+    assert text(tmp_path / "raf_db/EmoLabel/list_patition_label.txt") == "train_00001.png 2\ntrain_00002.png 2\n"
+
+
 def test_affectnet(tmp_path: Path) -> None:
     points = np.arange(136, dtype=np.float32).reshape(68, 2) + 0.25
     full = {labels.EMOTION8: "contempt", labels.VALENCE: -0.5, labels.AROUSAL: 0.25, labels.POINTS_68: points}

@@ -9,6 +9,7 @@ from typing import Any
 from curate.export.base import Exporter, Part, Plan, equal
 from curate.export.pieces import kept
 from curate.export.sample import FaceItem, Sample
+from curate.export.splits import shown
 from curate.export.ties import no_place, ties, write_lines, write_listed
 from schemas import Column, labels, taxonomy
 from schemas.coding import coding
@@ -46,6 +47,8 @@ class CelebA(Exporter):
     forms = ("jpeg",)
     box_tolerance = 0.5001
 
+    _splits: tuple[str, ...] = ()
+
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """All but identity and the attribute lists; without those, gender as the attribute Male."""
         listed = labels.CELEBA_PRESENT in columns
@@ -61,9 +64,13 @@ class CelebA(Exporter):
         """The detector's five points."""
         return (faces.POINTS_5,)
 
+    def begin(self, folder: Path, plan: Plan) -> None:
+        """Note the splits: where there are none, all is for training."""
+        self._splits = plan.splits
+
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Pictures; their lines are kept until `finish`."""
-        return write_listed(folder, part, samples, _place, _record)
+        return write_listed(folder, part, samples, _place, self._record)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
         """The lists; two of them begin with the number of pictures and the names of their columns."""
@@ -105,6 +112,17 @@ class CelebA(Exporter):
             return first in (set(), set(NAMES) - set(JUDGEMENTS))
         return first == set(found)
 
+    def _record(self, sample: Sample, file: str) -> dict[str, Any]:
+        face = sample.faces[0]
+        return {
+            "name": PurePosixPath(file).name,
+            "flags": flags_of(face),
+            "points": [round(float(v)) for v in face.labels[faces.POINTS_5.name].ravel()],
+            "box": [round(v) for v in face.box or ()],
+            "part": PART_OF.get(shown(sample.split, self._splits), NO_PART),
+            "who": face.labels.get(labels.IDENTITY_ID.name),
+        }
+
 
 def flags_of(face: FaceItem) -> list[int]:
     """CelebA's forty values of a face: 1 present, -1 absent, 0 unknown."""
@@ -137,18 +155,6 @@ def _labels(flags: Sequence[int]) -> dict[str, Any]:
 
 def _place(sample: Sample) -> str:
     return f"{PICTURES}/{sample.number + 1:06d}{sample.suffix}"
-
-
-def _record(sample: Sample, file: str) -> dict[str, Any]:
-    face = sample.faces[0]
-    return {
-        "name": PurePosixPath(file).name,
-        "flags": flags_of(face),
-        "points": [round(float(v)) for v in face.labels[faces.POINTS_5.name].ravel()],
-        "box": [round(v) for v in face.box or ()],
-        "part": PART_OF.get(sample.split, NO_PART),
-        "who": face.labels.get(labels.IDENTITY_ID.name),
-    }
 
 
 def _numbers(path: Path, head: int) -> dict[str, list[int]]:

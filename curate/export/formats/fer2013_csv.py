@@ -29,15 +29,21 @@ class Fer2013Csv(Exporter):
     opened_by = "pandas.read_csv and loaders of FER2013 that do not insist on the original's checksum"
     needs_crop = True
 
+    _splits: tuple[str, ...] = ()
+
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """All but the emotion. Pictures become small and grey, so their pixels are not compared either."""
         way = first_of(columns, WAYS)
         held = [way.column] if way else []
         return no_place(columns, held, "fer2013.csv") | lost_on(columns, way, "FER2013")
 
+    def begin(self, folder: Path, plan: Plan) -> None:
+        """Note the splits: where there are none, all is for training."""
+        self._splits = plan.splits
+
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Nothing but the tie table; lines are kept until `finish`."""
-        return write_listed(folder, part, samples, _list, _record, None)
+        return write_listed(folder, part, samples, _list, self._record, None)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
         """Both files, in the order of the export."""
@@ -53,14 +59,13 @@ class Fer2013Csv(Exporter):
             values = {way.column.name: way.from_code(int(code)) if code else None for way in WAYS}
             yield tie.sample(folder, values, picture=False)
 
+    def _record(self, sample: Sample, file: str) -> list[Any]:
+        pixels = " ".join(map(str, grey(sample).ravel().tolist()))
+        return [code_of(sample.faces[0], WAYS), pixels, usage(sample.split, self._splits)]
+
 
 def _list(sample: Sample) -> str:
     return UNLABELLED if code_of(sample.faces[0], WAYS) is None else LABELLED
-
-
-def _record(sample: Sample, file: str) -> list[Any]:
-    pixels = " ".join(map(str, grey(sample).ravel().tolist()))
-    return [code_of(sample.faces[0], WAYS), pixels, usage(sample.split)]
 
 
 def _rows(path: Path) -> Iterator[list[str]]:

@@ -16,7 +16,7 @@ from curate.export.encode import encode
 from curate.export.pieces import kept
 from curate.export.sample import FaceItem, Sample
 from curate.export.small_gray import grey, usage
-from curate.export.splits import named
+from curate.export.splits import shown
 from curate.export.ties import csv_line, no_place, read_csv, ties, write_lines, write_listed
 from schemas import Column, UsageError, labels
 from schemas.coding import coding
@@ -54,6 +54,8 @@ class FerPlus(Exporter):
     config_type = FerPlusConfig
     config: FerPlusConfig
 
+    _splits: tuple[str, ...] = ()
+
     @classmethod
     def preflight(cls, config: Config) -> None:
         """At least one vote."""
@@ -66,9 +68,13 @@ class FerPlus(Exporter):
         way = first_of(columns, WAYS)
         return no_place(columns, [way.column] if way else [], LIST)
 
+    def begin(self, folder: Path, plan: Plan) -> None:
+        """Note the splits: where there are none, all is for training."""
+        self._splits = plan.splits
+
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Pictures; their votes are kept until `finish`."""
-        return write_listed(folder, part, samples, _place, self._record, _small)
+        return write_listed(folder, part, samples, self._place, self._record, _small)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
         """The list of all splits."""
@@ -90,9 +96,13 @@ class FerPlus(Exporter):
             return equal(column, given, found) or votes_of(given, self.config.votes)[UNSURE] == self.config.votes
         return all(abs((given.get(n) or 0.0) - found[n]) <= 1 / self.config.votes + 1e-6 for n in given)
 
+    def _place(self, sample: Sample) -> str:
+        split = shown(sample.split, self._splits)
+        return f"{FOLDERS.get(split, f'FER2013_{split}')}/fer{sample.number:07d}.png"
+
     def _record(self, sample: Sample, file: str) -> list[Any]:
         votes = votes_of(_scores(sample.faces[0]), self.config.votes)
-        return [usage(sample.split), PurePosixPath(file).name, *(votes[label] for label in ORDER)]
+        return [usage(sample.split, self._splits), PurePosixPath(file).name, *(votes[label] for label in ORDER)]
 
 
 def votes_of(scores: Mapping[str, float | None] | None, votes: int) -> dict[str, int]:
@@ -117,11 +127,6 @@ def _scores(face: FaceItem) -> dict[str, float | None] | None:
     if way is None:
         return None
     return {way.ways[name][0] or UNSURE: value for name, value in face.labels[way.column.name].items()}
-
-
-def _place(sample: Sample) -> str:
-    folder = FOLDERS.get(sample.split, f"FER2013_{named(sample.split)}")
-    return f"{folder}/fer{sample.number:07d}.png"
 
 
 def _small(sample: Sample) -> bytes:

@@ -10,7 +10,7 @@ from curate.export.base import Exporter, Part, Plan
 from curate.export.codes import Codes, code_of, first_of, lost_on
 from curate.export.pieces import kept
 from curate.export.sample import Sample
-from curate.export.splits import named
+from curate.export.splits import shown
 from curate.export.ties import no_place, ties, write_lines, write_listed
 from schemas import Column, labels
 
@@ -30,14 +30,20 @@ class RafDb(Exporter):
     needs_crop = True
     forms = ("jpeg",)
 
+    _splits: tuple[str, ...] = ()
+
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """All but the emotion."""
         way = first_of(columns, WAYS)
         return no_place(columns, [way.column] if way else [], "RAF-DB's list") | lost_on(columns, way, "RAF-DB")
 
+    def begin(self, folder: Path, plan: Plan) -> None:
+        """Note the splits: where there are none, all is for training."""
+        self._splits = plan.splits
+
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Pictures; their lines are kept until `finish`."""
-        return write_listed(folder, part, samples, _place, _record)
+        return write_listed(folder, part, samples, self._place, _record)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
         """The list of all splits."""
@@ -52,9 +58,9 @@ class RafDb(Exporter):
             values: dict[str, Any] = {w.column.name: None if code is None else w.from_code(code) for w in WAYS}
             yield tie.sample(folder, values)
 
-
-def _place(sample: Sample) -> str:
-    return f"{PICTURES}/{named(sample.split)}_{sample.number + 1:05d}{ALIGNED}{sample.suffix}"
+    def _place(self, sample: Sample) -> str:
+        split = shown(sample.split, self._splits)
+        return f"{PICTURES}/{split}_{sample.number + 1:05d}{ALIGNED}{sample.suffix}"
 
 
 def _name(file: str) -> str:
