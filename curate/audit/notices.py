@@ -6,9 +6,9 @@ from curate.card.uses import CONDITIONS, NEVER, NO_ADVICE, PERCEPTION, Rule
 
 SAMPLE = (
     "Intervals say what the figures would be in the population that these faces were drawn from; only those of "
-    "corrected counts speak of these very faces. Those of the groups' shares and the tests of labels between groups allow for faces of one person (or photo, where people are not "
-    "known) being alike; intervals of quality, missing values and filters take faces as drawn one by one, so where a "
-    "person has many photos they are too short."
+    "corrected counts speak of these very faces. Those of the groups' shares and the tests of labels between groups "
+    "allow for faces of one person (or photo, where people are not known) being alike; intervals of quality, missing "
+    "values and filters take faces as drawn one by one, so where a person has many photos they are too short."
 )
 PERSONAL = (
     "Faces and face embeddings are personal data; used to identify people they are biometric data under GDPR Article "
