@@ -1,0 +1,78 @@
+"""YOLO: a text of boxes per picture, in shares of its sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from curate.importers.base import Found, Importer, Record, lines, need, numbers, pictures_below
+from schemas import MissingExtraError, UsageError
+
+FACES = ("face", "head", "human face")
+SPLITS = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
+BOX, POINTS = 5, (15, 20)
+"""Cells of a box, and of a box with five points without or with their visibility."""
+
+
+class Yolo(Importer):
+    """`images/train/1.jpg` and `labels/train/1.txt`; the classes face and head are faces, others are counted."""
+
+    name = "yolo"
+    doc = "YOLO's and YOLO-pose's texts: boxes of faces, five points where they are there."
+    files = "data.yaml with names, images/ and labels/ with the same folders and names"
+    licence = ""
+    labelled_by = "whoever made the annotations"
+    crops = False
+
+    def read(self, folder: Path, found: Found) -> None:
+        """Every picture; one without a text, or with an empty one, has no face."""
+        names = _names(need(folder, "data.yaml", "dataset.yaml", what="the names of YOLO's classes"))
+        pictures = need(folder, "images", what="the pictures")
+        texts = need(folder, "labels", what="YOLO's boxes")
+        for place in pictures_below(pictures):
+            below = place.relative_to(pictures)
+            path = (texts / below).with_suffix(".txt")
+            split = SPLITS.get(below.parts[0]) if len(below.parts) > 1 else None
+            told = list(lines(path)) if path.exists() else []
+            records = [
+                r for n, fields in told if (r := _record(fields, f"'{path}' line {n}", names, found, place, split))
+            ]
+            found.records += records or [Record(place, split=split, face=False)]
+
+
+def _names(path: Path) -> dict[int, str]:
+    try:
+        import yaml
+    except ImportError:
+        raise MissingExtraError("yaml", "export") from None
+    try:
+        told = yaml.safe_load(path.read_text("utf-8"))["names"]
+        return {int(k): str(v) for k, v in (told.items() if isinstance(told, dict) else enumerate(told))}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"'{path}' does not give the names of the classes", f"{type(error).__name__}: {error}"
+        ) from None
+
+
+def _record(
+    fields: list[str], where: str, names: dict[int, str], found: Found, place: Path, split: str | None
+) -> Record | None:
+    values = numbers(fields, where)
+    if len(values) not in (BOX, *POINTS):
+        raise UsageError(
+            f"{where} has {len(values)} cells", "expected class, x, y, width, height and maybe five points"
+        )
+    if int(values[0]) not in names:
+        raise UsageError(f"{where}: class {fields[0]} has no name in data.yaml")
+    if names[int(values[0])].lower() not in FACES:
+        found.left_out[f"boxes of the class '{names[int(values[0])]}', which is no face"] += 1
+        return None
+    x, y, w, h = values[1:BOX]
+    points = np.array(values[BOX:], np.float32).reshape(5, -1) if len(values) > BOX else None
+    if points is not None and points.shape[1] == 3 and not (points[:, 2] > 0).all():
+        points = None
+    return Record(
+        place, box=(x - w / 2, y - h / 2, w, h), points=None if points is None else points[:, :2],
+        layout="points-5", relative=True, split=split,
+    )  # fmt: skip
