@@ -282,6 +282,16 @@ def test_hf_reads_class_numbers_by_their_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["names: [car, 'face']\n", "nc: 2\nnames:\n- car\n- face\n", "names:\n  0: car\n  1: face\n"]
+)
+def test_yolo_names_in_three_forms(text: str, tmp_path: Path) -> None:
+    MAKERS["yolo"](tmp_path)
+    write(tmp_path / "data.yaml", text)
+    (record,) = read_source(importer("yolo")(), tmp_path).records
+    assert record.box == pytest.approx((0.45, 0.45, 0.1, 0.1)), "the second line's class is now the face"
+
+
+@pytest.mark.parametrize(
     ("name", "file", "text", "said"),
     [
         ("fairface", "fairface_label_val.csv", "file,age\n1.jpg,20-29\n", "no column gender, race"),
@@ -293,6 +303,7 @@ def test_hf_reads_class_numbers_by_their_names(tmp_path: Path) -> None:
         ("w300", "a.pts", "version: 1\nn_points: 2\n{\n1 2\n3 4\n}\n", "of 68 points"),
         ("disfa", "ActionUnit_Labels/SN001/SN001_au12.txt", "1,7\n", "intensities are 0 to 5"),
         ("hrm", "a.csv", f"frame,{','.join(hrm.UNITS)}\nf1,{','.join(['9'] * len(hrm.UNITS))}\n", "codes are 0 to 5"),
+        ("yolo", "data.yaml", "names: face\n", "names of the classes"),
         ("yolo", "labels/val/a.txt", "7 0.5 0.5 0.2 0.4\n", "no name in data.yaml"),
         ("emonet_binary", "binary.csv", "path,annotator,value,emotion\n0,h,maybe,Anger\n", "maybe"),
     ],
@@ -357,3 +368,71 @@ def test_a_real_import(source: Path, tmp_path: Path, models: ModelStore) -> None
             import_dataset("coco", source, tmp_path / "ds", options)
     finally:
         listing.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def celeba(tmp_path_factory: pytest.TempPathFactory, models: ModelStore) -> Path:
+    """A dataset of CelebA's layout with the astronaut's face: its points, an empty picture, a crop of two faces."""
+    data = pytest.importorskip("skimage.data")
+    root = tmp_path_factory.mktemp("celeba")
+    face = Image.fromarray(data.astronaut()).crop(FACE_CROP)
+    two = Image.new("RGB", (300, 230), "seagreen")
+    two.paste(face, (0, 0))
+    two.paste(face.resize((90, 115)), (200, 60))
+    (root / "img_align_celeba").mkdir()
+    for name, drawn in (("1.png", face), ("2.png", Image.new("RGB", (178, 218), "seagreen")), ("3.png", two)):
+        drawn.save(root / "img_align_celeba" / name)
+    rows = [" ".join("1" if n == "Smiling" else "-1" for n in CELEBA)] * 3
+    listed = "".join(f"{i + 1}.png {row}\n" for i, row in enumerate(rows))
+    write(root / "list_attr_celeba.txt", f"3\n{' '.join(CELEBA)}\n{listed}")
+    return root
+
+
+def test_crops_and_points_find_their_face(celeba: Path, tmp_path: Path) -> None:
+    done = import_dataset("celeba", celeba, tmp_path / "ds", ImportOptions(workers=1))
+    assert done.outcomes == {
+        "the only face of its picture": 1,
+        "no face was found, and the source does not say where it is": 1,
+        "the largest face of a crop with several": 1,
+    }
+    wanted = (images.NAME, faces.BOX_W, faces.POINTS_5, labels.CELEBA_PRESENT, images.LICENCE)
+    rows = [r for r in done.dataset.faces(wanted).to_pylist() if r[images.NAME.name].endswith("3.png")]
+    small, large = sorted(rows, key=lambda r: float(r[faces.BOX_W.name]))
+    assert small[labels.CELEBA_PRESENT.name] is None
+    assert large[labels.CELEBA_PRESENT.name] == ["Smiling"]
+    assert "research" in large[images.LICENCE.name]
+
+    points = " ".join(str(round(v)) for v in small[faces.POINTS_5.name])
+    write(celeba / "list_landmarks_align_celeba.txt", f"1\nlefteye_x ...\n3.png {points}\n")
+    options = ImportOptions(workers=1, layer="by_points", labels_only=True)
+    again = import_dataset("celeba", celeba, tmp_path / "ds", options)
+    assert again.outcomes["matched by points or box"] == 1
+    told = again.dataset.layer_table("by_points", [faces.FACE_ID, labels.CELEBA_PRESENT]).to_pylist()
+    assert sum(r[labels.CELEBA_PRESENT.name] is not None for r in told) == 2
+    now = again.dataset.faces(wanted, layers=["by_points"]).to_pylist()
+    third = [r for r in now if r[images.NAME.name].endswith("3.png")]
+    assert min(third, key=lambda r: float(r[faces.BOX_W.name]))[labels.CELEBA_PRESENT.name] == ["Smiling"]
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from curate.cli.main import main
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main([str(a) for a in arguments])
+        told = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return left.value.code, told.out, told.err
+
+    MAKERS["utkface"](tmp_path / "in")
+    code, out, _ = call("import", "utkface", tmp_path / "in", "--dry-run")
+    assert code == 0
+    assert "1 records of 1 pictures; nothing was written" in out
+    assert "not taken over: 1: 'Asian' of race-utkface-5 has no place" in out
+    code, out, _ = call("import", "--list")
+    assert code == 0
+    assert all(name in out for name in importer_names())
+    code, _, err = call("import", "celebrity", tmp_path / "in", tmp_path / "ds")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "celeba" in err
+    assert not (tmp_path / "ds").exists()

@@ -86,7 +86,8 @@ def align(ds: Dataset, records: Iterable[Record], own_part: str, crops: bool) ->
 
 def _pictures(ds: Dataset) -> dict[Place, tuple[str | None, str, tuple[float, float]]]:
     wanted = (images.URI, images.MEMBER, images.IMAGE_ID, images.STATUS, images.REASON, images.WIDTH, images.HEIGHT)
-    columns = [ds.images(wanted).column(c.name).to_pylist() for c in wanted]
+    table = ds.images(wanted)
+    columns = [table.column(c.name).to_pylist() for c in wanted]
     found: dict[Place, tuple[str | None, str, tuple[float, float]]] = {}
     usable = (ImageStatus.OK.value, ImageStatus.DUPLICATE.value)
     for uri, member, image, status, reason, width, height in zip(*columns, strict=True):

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from curate.importers.base import Found, Importer, Record, maybe
 from schemas import REGISTRY, SchemaError, UsageError, check, labels_of
-from schemas.columns import labels
+from schemas.columns import images, labels
 
 FACES = ("face", "head", "human face", "person face")
+PICTURE = images.IMAGE_ID.name
+"""COCO's word for the picture of an annotation, which is this project's too."""
 FOLDERS = ("images", ".", "train", "val", "test", "train2017", "val2017")
 
 
@@ -44,7 +46,7 @@ def _read_file(path: Path, root: Path, found: Found) -> None:
         kinds = {c["id"]: str(c["name"]) for c in told["categories"]}
         by_picture: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for note in told["annotations"]:
-            by_picture[note["image_id"]].append(note)
+            by_picture[note[PICTURE]].append(note)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"'{path}' is no COCO file", f"{type(error).__name__}: {error}") from None
     for picture in by_picture.keys() - pictures.keys():

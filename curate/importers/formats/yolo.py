@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from curate.importers.base import Found, Importer, Record, lines, need, numbers, pictures_below
-from schemas import MissingExtraError, UsageError
+from schemas import UsageError
 
+ITEM = re.compile(r"(?:-|(\d+):)\s*(.+)")
 FACES = ("face", "head", "human face")
 SPLITS = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
 BOX, POINTS = 5, (15, 20)
@@ -42,17 +44,33 @@ class Yolo(Importer):
 
 
 def _names(path: Path) -> dict[int, str]:
-    try:
-        import yaml
-    except ImportError:
-        raise MissingExtraError("yaml", "export") from None
-    try:
-        told = yaml.safe_load(path.read_text("utf-8"))["names"]
-        return {int(k): str(v) for k, v in (told.items() if isinstance(told, dict) else enumerate(told))}
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"'{path}' does not give the names of the classes", f"{type(error).__name__}: {error}"
-        ) from None
+    """Class number -> name from `names` of a data.yaml, in the three forms that YOLO's tools write.
+
+    `names: [face, car]`, or below `names:` lines of `- face` or `0: face`.
+    """
+    lines_of_names: list[str] | None = None
+    for line in path.read_text("utf-8-sig").splitlines():
+        text = line.split(" #")[0].rstrip()
+        if text.startswith("names:"):
+            rest = text.removeprefix("names:").strip()
+            if rest:
+                if not (rest.startswith("[") and rest.endswith("]")):
+                    break
+                return {i: _bare(name) for i, name in enumerate(rest[1:-1].split(","))}
+            lines_of_names = []
+        elif lines_of_names is not None and text.strip():
+            if not text.startswith((" ", "-")):
+                break
+            lines_of_names.append(text.strip())
+    listed = [(ITEM.fullmatch(text), i) for i, text in enumerate(lines_of_names or ())]
+    if not listed or any(item is None for item, _ in listed):
+        fix = "Expected 'names: [face]', or lines of '- face' or '0: face' below 'names:'"
+        raise UsageError(f"'{path}' does not give the names of the classes", fix=fix)
+    return {int(item[1]) if item[1] else i: _bare(item[2]) for item, i in listed if item}
+
+
+def _bare(name: str) -> str:
+    return name.strip().strip("'\"")
 
 
 def _record(
