@@ -24,7 +24,7 @@ LABELLED = (
     labels.VALENCE, labels.AU_INTENSITY, labels.MESH, labels.POINTS_68, labels.YAW, labels.QUALITY_SCORE,
     labels.CAPTION, labels.EYEWEAR, labels.MASK_WORN, labels.EMBEDDING, labels.IDENTITY_ID,
 )  # fmt: skip
-TEXTS = ("a woman, smiling", 'quotes " and \\ and\ttabs', "Größe ü 顔", "", "<b>&amp;</b>")
+TEXTS = ("a woman, smiling", "lines\u2028that end oddly", 'quotes " and \\ and\ttabs', "Größe ü 顔", "", "<b>&amp;</b>")
 
 
 def hard_cases(folder: Path, pictures: int = 240, seed: int = 0) -> Dataset:

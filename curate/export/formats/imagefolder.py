@@ -55,10 +55,11 @@ class ImageFolder(Exporter):
     def read(self, folder: Path) -> Iterator[Sample]:
         """Line by line."""
         for metadata in sorted(folder.glob(f"*/{METADATA}")):
-            for line in metadata.read_text("utf-8").splitlines():
-                record = json.loads(line)
-                path = metadata.parent / record[FILE]
-                yield record_sample(record, path.stem, path.read_bytes(), path.suffix)
+            with metadata.open(encoding="utf-8", newline="\n") as file:  # a caption may hold other ends of lines
+                for line in file:
+                    record = json.loads(line)
+                    path = metadata.parent / record[FILE]
+                    yield record_sample(record, path.stem, path.read_bytes(), path.suffix)
 
 
 def _line(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""The table of export formats in docs/formats.md, made from what the exporters declare.
+
+python -m curate.format_docs --write docs
+python -m curate.format_docs --check docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from curate.export.crops import SIZES
+from curate.export.registry import exporter, exporter_names
+
+FILE = "formats.md"
+HEAD = """# Formats that `export` writes
+
+<!-- made by `python -m curate.format_docs --write docs` -->
+
+`facecurate export DATASET FORMAT FOLDER` writes a dataset in one of these forms, reads it back, compares it value by
+value with what was given, and says what the form cannot hold. `facecurate-export.json` beside the data holds size and
+SHA-256 of every file, what was left out and why, and who speaks against commercial use. A stopped call goes on.
+
+Formats of *faces* hold one sample per face, cut with `--crop` ({crops}) or the whole picture;
+points and boxes go along. Formats of *pictures* hold whole pictures with all their faces.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    known = [exporter(name) for name in exporter_names()]
+    lines = [HEAD.format(crops=", ".join(c for c in SIZES if c != "none"))]
+    lines += ["| format | of | what it is | opened by | needs |", "|---|---|---|---|---|"]
+    for cls in known:
+        needs = ", ".join([*([f"extra `{cls.extra}`"] if cls.extra else []), *(["`--crop`"] if cls.needs_crop else [])])
+        lines.append(f"| [{cls.name}](#{cls.name}) | {cls.unit} | {cls.doc} | {cls.opened_by} | {needs} |")
+    for cls in known:
+        settings = ", ".join(f"`{k}={v!r}`" for k, v in cls.config_type().as_dict().items())
+        text = inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:")[0].strip()
+        lines += ["", f"## {cls.name}", "", text]
+        if settings:
+            lines += ["", f"Settings (`--set`): {settings}"]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or say whether it is current."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    choice = parser.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--write", type=Path, metavar="DOCS")
+    choice.add_argument("--check", type=Path, metavar="DOCS")
+    given = parser.parse_args(arguments)
+    if given.write is not None:
+        (given.write / FILE).write_text(page(), "utf-8")
+        return 0
+    if (given.check / FILE).read_text("utf-8") == page():
+        return 0
+    sys.stderr.write(f"{given.check / FILE} is not current: python -m curate.format_docs --write docs\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
