@@ -370,6 +370,33 @@ def test_a_real_import(source: Path, tmp_path: Path, models: ModelStore) -> None
         listing.write_text(before)
 
 
+def test_an_import_goes_on_after_it_was_killed(
+    source: Path, tmp_path: Path, models: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr("curate.importers.run.publish_layer", killed)
+        import_dataset("coco", source, tmp_path / "ds", ImportOptions(workers=1))
+    done = import_dataset("coco", source, tmp_path / "ds", ImportOptions(workers=1))
+    assert done.written
+    assert sorted(done.dataset.faces([labels.GENDER]).column(0).to_pylist()) == ["Female", "Male"]
+
+
+def test_pictures_in_parquet(tmp_path: Path, models: ModelStore) -> None:
+    data = pytest.importorskip("skimage.data")
+    Image.fromarray(data.astronaut()).crop(FACE_CROP).save(tmp_path / "a.png")
+    cells = [{"bytes": b"no picture", "path": "x.png"}, {"bytes": (tmp_path / "a.png").read_bytes(), "path": "a.png"}]
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"image": cells, labels.GENDER.name: ["Male", "Female"]}), tmp_path / "in/test-0.parquet")
+    done = import_dataset("hf", tmp_path / "in", tmp_path / "ds", ImportOptions(workers=1))
+    wanted = (labels.GENDER, images.SPLIT, images.MEMBER)
+    (row,) = done.dataset.faces(wanted).to_pylist()
+    assert row == {labels.GENDER.name: "Female", images.SPLIT.name: "test", images.MEMBER.name: 1}
+    assert sum(done.outcomes.values()) == 2
+
+
 @pytest.fixture(scope="module")
 def celeba(tmp_path_factory: pytest.TempPathFactory, models: ModelStore) -> Path:
     """A dataset of CelebA's layout with the astronaut's face: its points, an empty picture, a crop of two faces."""

@@ -141,7 +141,10 @@ def _take_in(made: Importer, found: Found, source: Path, target: str | Path, opt
         if fresh.n_changed:
             ds = ds.with_changed_pictures()
         write_shards(ds, fresh)
-    execute(ds, api.plan(ds, engine, names=()), LocalEngine(options.workers), options.quiet, options.command)
+    plan = api.plan(ds, engine, names=())
+    record = execute(ds, plan, LocalEngine(options.workers), options.quiet, options.command)
+    if record.errors:  # faces of a part are not there yet, so labels would be taken for homeless
+        raise DatasetError("not all pictures could be looked at", record.errors[0], "Run the same command again")
     return ds
 
 
