@@ -108,7 +108,8 @@ class Options:
         elif self.size < 1:
             raise UsageError(f"--size {self.size}", "a plan needs faces")
         if ADD in self.allow and not self.generators:
-            raise UsageError("faces may be added, but no generator is named", fix="Give --generators FILE, or leave out add")
+            fix = "Give --generators FILE, or leave out add"
+            raise UsageError("faces may be added, but no generator is named", fix=fix)
         if self.generators and ADD not in self.allow:
             raise UsageError("generators are given, but faces may not be added", fix="Write --allow add,drop")
         if (COLLECT in self.allow) != (self.collecting is not None):
