@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from curate.audit.results import Audit
 from curate.report.overlay import window
-from curate.report.sample import minors
+from curate.report.sample import minors, told_minors
 from curate.report.thumbnails import Thumbnailer
 from curate.store import Dataset
 from schemas import ImageStatus
@@ -78,7 +78,7 @@ def pictures_for(
         [faces.FACE_ID.name, faces.IMAGE_ID.name, *(c.name for c in faces.BOX), *columns],
         layers=audit.options.get("layers"),
     )
-    barred = _barred(ds.faces([faces.FACE_ID.name, faces.IMAGE_ID.name, *ages]), ages)
+    barred = _barred(ds.faces([faces.FACE_ID.name, faces.IMAGE_ID.name, *ages]), ages, told_minors(ds))
     chosen = _choose(table, columns, ~barred, per_group, seed)
     if not chosen:
         return Pictures(barred=int(barred.sum()), why_none="No face can be shown: all may be children's.")
@@ -92,14 +92,21 @@ def pictures_for(
     return Pictures(dict(groups), side, int(barred.sum()), thumbs.unreadable, thumbs.over_budget, why)
 
 
-def _barred(table: pa.Table, ages: Sequence[str]) -> NDArray[np.bool_]:
-    """Faces that may be a child's, of unknown age, or in one photo with such a face, (faces,)."""
+def _barred(table: pa.Table, ages: Sequence[str], told: pa.Array) -> NDArray[np.bool_]:
+    """Faces that may be a child's, of unknown age, or in one photo with such a face, (faces,).
+
+    Args:
+        table: All faces, with ages.
+        ages: Names of the columns of ages.
+        told: Pictures that their list calls a minor's.
+    """
     unknown = np.ones(table.num_rows, dtype=bool)
     for name in ages:
         unknown &= np.asarray(pc.is_null(table.column(name)).to_numpy(), dtype=bool)
     flags = minors(table) | unknown
     photos = table.column(faces.IMAGE_ID.name).combine_chunks()
-    beside = pc.is_in(photos, value_set=photos.filter(pa.array(flags)))
+    with_one = pa.concat_arrays([photos.filter(pa.array(flags)).cast(pa.string()), told])
+    beside = pc.is_in(photos.cast(pa.string()), value_set=with_one)
     return np.asarray(beside.to_numpy(zero_copy_only=False), dtype=bool)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.report.sample import minors
+from curate.report.sample import minors, told_minors
 from curate.store import Dataset
 from curate.store.checks import as_array
 from schemas import ImageStatus, UnknownNameError
@@ -113,10 +113,10 @@ def may_be_minors(table: pa.Table, assume_adults: bool = False) -> Flags:
 
 
 def pictures_with_minors(ds: Dataset, assume_adults: bool) -> pa.Array:
-    """`image_id` of every picture with a face that may be a minor's."""
+    """`image_id` of every picture with a face that may be a minor's, or that its list calls one's."""
     known = ds.columns()
     wanted = [faces.IMAGE_ID.name, *(c.name for c in AGES if c.name in known)]
-    found = [pa.array([], pa.string())]
+    found = [told_minors(ds)]
     for table in ds.iter_faces(wanted):
         ids = as_array(table.column(faces.IMAGE_ID.name))
         found.append(ids.filter(pa.array(may_be_minors(table, assume_adults))).cast(pa.string()))

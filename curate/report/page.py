@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -21,7 +22,7 @@ from curate.report.charts import Bar, bars
 from curate.report.crosstab import crosstab
 from curate.report.distributions import Card, can_draw, card
 from curate.report.options import ReportOptions
-from curate.report.sample import DOUBT, NEEDED, extremes, minors, varied
+from curate.report.sample import DOUBT, NEEDED, extremes, minors, told_minors, varied
 from curate.report.thumbnails import Thumbnailer
 from curate.report.tiles import Tile, flagged_boxes, make_tiles, overlay_names
 from curate.scores import scores_beside
@@ -184,7 +185,7 @@ def collect_gallery(ds: Dataset, options: ReportOptions) -> Gallery:
     """Choose faces and cut them out."""
     present = ds.columns()
     table = ds.faces([c for c in dict.fromkeys([*NEEDED, *faces.BOX]) if c.name in present])
-    flags = minors(table)
+    flags = minors(table) | _told(ds, table)
     age_known = any(c.name in present for c in (labels.AGE, labels.AGE_GROUP))
     if not options.thumbnails or not table.num_rows:
         return Gallery(minors=int(flags.sum()), age_known=age_known)
@@ -192,6 +193,12 @@ def collect_gallery(ds: Dataset, options: ReportOptions) -> Gallery:
     chosen = varied(table, ~barred, options.faces)
     worst, best = extremes(table, ~barred, options.extremes)
     return _cut(ds, options, table, barred, (chosen, worst, best), int(flags.sum()), age_known)
+
+
+def _told(ds: Dataset, table: pa.Table) -> NDArray[np.bool_]:
+    """Faces of pictures that their list calls a minor's."""
+    known = pc.is_in(table.column(faces.IMAGE_ID.name).cast(pa.string()), value_set=told_minors(ds))
+    return np.asarray(known.to_numpy(), bool)
 
 
 def _cut(

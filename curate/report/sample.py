@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.columns import faces, labels
+from schemas.columns import faces, images, labels
+
+if TYPE_CHECKING:
+    from curate.store import Dataset
 
 MINOR_GROUPS = ("0-2", "3-9", "10-19")
 ADULT_AGE = 18.0
 DOUBT = 0.15
 """Least chance of being under 20 that keeps a face off the page; models miss many children."""
+
+TOLD = r'"(is_)?(minor|child)": *("?(true|yes)"?|1|"1") *[,}]'
+"""How the JSON of a list's other columns says that a picture shows a minor."""
 
 POOL = 1500
 """Faces looked at when the gallery is put together; a fixed pseudo-random draw of all."""
@@ -41,6 +48,17 @@ def minors(table: pa.Table) -> NDArray[np.bool_]:
         young = [np.nan_to_num(pc.struct_field(scores, group).to_numpy().astype(np.float64)) for group in MINOR_GROUPS]
         flags |= np.sum(young, axis=0) >= DOUBT
     return flags
+
+
+def told_minors(ds: Dataset) -> pa.Array:
+    """`image_id` of pictures that their own list calls a minor's, in `minor`, `is_minor`, `child` or `is_child`.
+
+    The word of people who know the picture; where they say nothing, the ages decide.
+    """
+    table = ds.images([images.IMAGE_ID, images.EXTRA])
+    said = pc.match_substring_regex(table.column(images.EXTRA.name), TOLD, ignore_case=True)
+    ids = table.column(images.IMAGE_ID.name).filter(pc.fill_null(said, False))
+    return pc.unique(ids).drop_null().cast(pa.string())
 
 
 def varied(table: pa.Table, allowed: NDArray[np.bool_], count: int) -> list[int]:
