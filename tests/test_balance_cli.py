@@ -278,7 +278,7 @@ def test_plans_of_other_formats_are_refused(path: Path, tmp_path: Path) -> None:
         (("--by", GENDER, "--target", f"{RACE}=even"), "not a column of this plan"),
         (("--by", COLUMNS, "--target", "nowhere.csv"), "nowhere.csv cannot be read"),
         ((*EVEN, "--size", "many"), "--size many"),
-        ((*EVEN, "--allow", "add,drop"), "by what"),
+        ((*EVEN, "--allow", "add,drop"), "no generator is named"),
         ((*EVEN, "--allow", "shrink"), "unknown action 'shrink'"),
         ((*EVEN, "--generators", "none.toml"), "none.toml cannot be read"),
         ((*EVEN, "--allow", "reweight", "--per-identity", "2"), "--per-identity drops faces"),
