@@ -42,9 +42,8 @@ from curate.audit.structure import (
 )
 from curate.evaluation.intervals import LEVEL, Estimate, Gap
 from curate.evaluation.results import plain
-from curate.store.names import check_name
-from curate.store.parts import replacing
-from schemas import DatasetError, UnknownNameError, UsageError
+from curate.store.parts import write_forms
+from schemas import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from curate.audit.page_pictures import Pictures
@@ -186,19 +185,11 @@ class Audit:
             DatasetError: if a file cannot be written.
         """
         target = self.path / FOLDER if folder is None else Path(folder)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise DatasetError(f"{target} cannot be made a folder", reason, "Give another one: --output") from error
-        written = []
-        for form in forms:
-            file = target / f"{check_name('file', self.name)}.{form}"
-            text = self._page(before, pictures) if form == "html" else self._json()
-            with replacing(file) as out:
-                out.write(text.encode("utf-8"))
-            written.append(file)
-        return written
+
+        def text(form: str) -> str:
+            return self._page(before, pictures) if form == "html" else self._json()
+
+        return write_forms(target, self.name, forms, text)
 
     def _json(self) -> str:
         return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False) + "\n"

@@ -12,9 +12,8 @@ from typing import Any
 from curate.evaluation.card import TruthCard
 from curate.evaluation.intervals import LEVEL
 from curate.evaluation.results import Section, plain
-from curate.store.names import check_name
-from curate.store.parts import replacing
-from schemas import DatasetError, UnknownNameError
+from curate.store.parts import write_forms
+from schemas import UnknownNameError
 
 FORMAT = "facecurate-evaluation"
 VERSION = 1
@@ -89,18 +88,7 @@ class Evaluation:
             DatasetError: if a file cannot be written.
         """
         target = self.path / FOLDER if folder is None else Path(folder)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise DatasetError(f"{target} cannot be made a folder", reason, "Give another one: --output") from error
-        written = []
-        for form in forms:
-            file = target / f"{check_name('file', self.name)}.{form}"
-            with replacing(file) as out:
-                out.write(self._text(form).encode("utf-8"))
-            written.append(file)
-        return written
+        return write_forms(target, self.name, forms, self._text)
 
     def _text(self, form: str) -> str:
         if form == "html":

@@ -20,7 +20,6 @@ from curate.export.options import ExportOptions
 from curate.export.permission import Blocker, label_blockers, picture_blockers
 from curate.export.pieces import WORK
 from curate.export.registry import exporter
-from curate.export.sample import Sample
 from curate.identity.progress import follow
 from curate.store import Dataset
 from curate.store.parts import read_json, write_json
@@ -229,4 +228,4 @@ def check_files(folder: Path) -> list[str]:
     return found
 
 
-__all__ = ["Export", "Sample", "check_files", "export"]
+__all__ = ["Export", "check_files", "export"]

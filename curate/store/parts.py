@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.store.names import check_name
 from schemas import REGISTRY, DatasetError, Kind
 
 SUFFIX = ".parquet"
@@ -184,6 +185,35 @@ def _opened(path: Path, use: Callable[[pq.ParquetFile], Any]) -> Any:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         fix = "Delete this file and run again: only what it held is made anew"
         raise DatasetError(f"{path} is damaged or no Parquet file", reason, fix) from error
+
+
+def write_forms(folder: Path, name: str, forms: Iterable[str], text: Callable[[str], str]) -> list[Path]:
+    """Write a result as `NAME.FORM` files, each whole or not at all.
+
+    Args:
+        folder: Where to; it is made if it is absent.
+        name: Of the files.
+        forms: Their endings, such as `json` and `html`.
+        text: Gives the content of a form.
+
+    Returns:
+        The files.
+
+    Raises:
+        DatasetError: if the folder or a file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DatasetError(f"{folder} cannot be made a folder", reason, "Give another one: --output") from error
+    written = []
+    for form in forms:
+        file = folder / f"{check_name('file', name)}.{form}"
+        with replacing(file) as out:
+            out.write(text(form).encode("utf-8"))
+        written.append(file)
+    return written
 
 
 def write_json(path: Path, data: Any) -> None:

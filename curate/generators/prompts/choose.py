@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from curate.generators.prompts.emonet import emonet_grid
 from curate.generators.prompts.free import free_grid
-from curate.generators.prompts.grid import GridRow, cell_count
+from curate.generators.prompts.grid import GridRow
 from curate.generators.prompts.sig import PUBLISHED_PEOPLE, sig_grid
 from curate.generators.prompts.words import describe
 from schemas import UnknownNameError
@@ -46,6 +46,3 @@ def row_for(wanted: Mapping[str, str], seed: int, template: str = TEMPLATE) -> G
         UsageError: if a label has no words.
     """
     return GridRow(template.format(face=describe(wanted)), labels=dict(wanted), facts=dict(wanted), seed=seed)
-
-
-__all__ = ["cell_count", "grid_rows", "row_for"]

@@ -9,7 +9,6 @@ from schemas.columns import labels
 
 AGES = ("20-29", "30-39", "40-49", "50-59", "60-69", "70+")
 PROMPT = "close-up portrait photograph of {face}, whose face shows {emotion}: {look}, soft light, plain background"
-EMOTION = "emotion"
 
 
 def emonet_grid(count: int, seed: int = 0) -> list[GridRow]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from curate.generators.prompts.grid import GridRow, cells, seed_of
 from curate.generators.prompts.words import sig_words
@@ -110,8 +109,3 @@ def _person(seed: int, number: int) -> str:
         code, digit = divmod(code, 36)
         text += digits[digit]
     return text[::-1]
-
-
-def facts_of(row: GridRow) -> dict[str, Any]:
-    """Facts of a row as they stand in its name, read back."""
-    return vars(parse(row.name))
