@@ -22,6 +22,7 @@ from curate.cli import (
     identity_commands,
     import_commands,
     inspect_commands,
+    measure_commands,
     model_commands,
     pipeline_commands,
     stability_commands,
@@ -58,6 +59,7 @@ for module in (
     balance_commands,
     generate_commands,
     export_commands,
+    measure_commands,
 ):
     module.register(app)
 app.add_typer(model_commands.app, name="models")

@@ -1,0 +1,1 @@
+"""One module per family of measures; found by scanning."""
