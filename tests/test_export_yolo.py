@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from curate.export.formats.yolo import Yolo, YoloConfig, clipped
+from curate.export.face_classes import ClassConfig
+from curate.export.formats.yolo import Yolo, clipped
 from curate.export.options import ExportOptions
 from curate.export.run import export
 from curate.export.sample import FaceItem, Sample
@@ -28,11 +29,11 @@ def sample(*faces: FaceItem) -> Sample:
 
 def test_a_line_is_class_centre_and_size_as_shares() -> None:
     emotion = labels.PERCEIVED_EMOTION.name
-    writer = Yolo(YoloConfig(classes=emotion))
+    writer = Yolo(ClassConfig(classes=emotion))
     face = FaceItem("f", (20.0, 10.0, 40.0, 50.0), {emotion: "happiness"})
-    assert writer._line(sample(face), face) == "3 0.20000000 0.35000000 0.20000000 0.50000000"
+    assert writer.line(sample(face), face) == "3 0.20000000 0.35000000 0.20000000 0.50000000"
     nobody = FaceItem("f", (20.0, 10.0, 40.0, 50.0), {emotion: None})
-    assert writer._line(sample(nobody), nobody).startswith(f"{len(taxonomy('emotion-7').labels)} ")
+    assert writer.line(sample(nobody), nobody).startswith(f"{len(taxonomy('emotion-7').labels)} ")
     assert clipped((-10.0, 90.0, 30.0, 30.0), sample()) == (0.0, 90.0, 20.0, 10.0)
 
 
@@ -58,6 +59,6 @@ def test_data_yaml_names_splits_and_classes(ds: Dataset, tmp_path: Path) -> None
 
 def test_classes_must_be_labels_of_a_fixed_set() -> None:
     with pytest.raises(UsageError, match="cannot be the classes"):
-        Yolo.preflight(YoloConfig(classes=labels.QUALITY_SCORE.name))
+        Yolo.preflight(ClassConfig(classes=labels.QUALITY_SCORE.name))
     with pytest.raises(UnknownNameError):
-        Yolo.preflight(YoloConfig(classes="emotion_of_mine"))
+        Yolo.preflight(ClassConfig(classes="emotion_of_mine"))

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from annotators.base import Config
 from curate.export.base import PICTURES, Exporter, Part, Plan
 from curate.export.encode import picture_size
+from curate.export.face_classes import ClassConfig, check_classes, class_labels, class_names, class_of
 from curate.export.sample import Box, FaceItem, Sample
 from curate.export.splits import named, split_of
 from curate.store.parts import replacing
-from schemas import Column, Kind, UsageError, column, taxonomy
+from schemas import Column, column
 
-FACE, UNKNOWN = "face", "unknown"
 DIGITS = 8
 VAL = {"validation": "val"}
 """Names of splits that `data.yaml` calls otherwise."""
-
-
-@dataclass(frozen=True)
-class YoloConfig(Config):
-    """What the classes are.
-
-    Attributes:
-        classes: A column of labels whose taxonomy gives the classes, in its order, with `unknown` last for faces
-            without one; empty makes one class, `face`.
-    """
-
-    classes: str = ""
 
 
 class Yolo(Exporter):
@@ -47,24 +33,19 @@ class Yolo(Exporter):
     doc = "YOLO detection: boxes of faces, one class or the labels of a column, and data.yaml."
     unit = PICTURES
     opened_by = "ultralytics: yolo detect train data=OUT/data.yaml"
-    config_type = YoloConfig
-    config: YoloConfig
+    config_type = ClassConfig
+    config: ClassConfig
 
     @classmethod
     def preflight(cls, config: Config) -> None:
         """Refuse a column of classes that has no fixed set of labels."""
-        assert isinstance(config, YoloConfig)
-        if config.classes:
-            found = column(config.classes)
-            if found.kind is not Kind.LABEL or not found.taxonomy:
-                raise UsageError(f"{config.classes} cannot be the classes", "it is not a label of a fixed set")
+        assert isinstance(config, ClassConfig)
+        check_classes(config.classes)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Classes in the order of their numbers."""
-        if not self.config.classes:
-            return (FACE,)
-        return (*taxonomy(column(self.config.classes).taxonomy).labels, UNKNOWN)
+        return class_names(self.config.classes)
 
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """All but the column of classes."""
@@ -84,7 +65,7 @@ class Yolo(Exporter):
             path.write_bytes(sample.data)
             yield path
             path = lines / f"{sample.key}.txt"
-            path.write_text("".join(f"{self._line(sample, face)}\n" for face in sample.faces), "ascii")
+            path.write_text("".join(f"{self.line(sample, face)}\n" for face in sample.faces), "ascii")
             yield path
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
@@ -95,6 +76,7 @@ class Yolo(Exporter):
                   if key not in {VAL.get(s, named(s)) for s in plan.splits}]  # fmt: skip
         lines += [f"nc: {len(self.names)}", "names:"]
         lines += [f"  {number}: {json.dumps(name)}" for number, name in enumerate(self.names)]
+        lines += self.more_settings()
         with replacing(folder / "data.yaml") as file:
             file.write(("\n".join(lines) + "\n").encode())
         yield folder / "data.yaml"
@@ -105,7 +87,7 @@ class Yolo(Exporter):
             data = path.read_bytes()
             width, height = picture_size(data)
             told = (folder / "labels" / path.parent.name / f"{path.stem}.txt").read_text("ascii").splitlines()
-            found = tuple(self._face(line, width, height) for line in told)
+            found = tuple(self.face(line.split(), width, height) for line in told)
             yield Sample(path.stem, number, split_of(path.parent.name), data, path.suffix, width, height, found)
 
     def same_box_in(self, sample: Sample, given: FaceItem, found: FaceItem) -> bool:
@@ -113,19 +95,24 @@ class Yolo(Exporter):
         assert given.box is not None and found.box is not None
         return bool(np.allclose(found.box, clipped(given.box, sample), atol=self.box_tolerance, rtol=0))
 
-    def _line(self, sample: Sample, face: FaceItem) -> str:
+    def more_settings(self) -> list[str]:
+        """Further lines of `data.yaml`."""
+        return []
+
+    def line(self, sample: Sample, face: FaceItem) -> str:
+        """What the text of a picture says of one of its faces."""
         assert face.box is not None
         x, y, w, h = clipped(face.box, sample)
-        label = face.labels.get(self.config.classes) or UNKNOWN if self.config.classes else FACE
         shares = ((x + w / 2) / sample.width, (y + h / 2) / sample.height, w / sample.width, h / sample.height)
-        return " ".join([str(self.names.index(label)), *(f"{v:.{DIGITS}f}" for v in shares)])
+        number = self.names.index(class_of(face, self.config.classes))
+        return " ".join([str(number), *(f"{v:.{DIGITS}f}" for v in shares)])
 
-    def _face(self, line: str, width: int, height: int) -> FaceItem:
-        number, *shares = line.split()
+    def face(self, fields: Sequence[str], width: int, height: int) -> FaceItem:
+        """The reverse of `line`, from its first five fields."""
+        number, *shares = fields[:5]
         x, y, w, h = (float(s) * side for s, side in zip(shares, (width, height, width, height), strict=True))
-        label = self.names[int(number)]
-        labels: dict[str, Any] = {self.config.classes: None if label == UNKNOWN else label}
-        return FaceItem("", (x - w / 2, y - h / 2, w, h), labels if self.config.classes else {})
+        labels = class_labels(self.names[int(number)], self.config.classes)
+        return FaceItem("", (x - w / 2, y - h / 2, w, h), labels)
 
 
 def clipped(box: Box, sample: Sample) -> Box:
