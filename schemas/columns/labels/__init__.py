@@ -20,6 +20,7 @@ from schemas.columns.labels.quality import *
 from schemas.columns.labels.occlusion import *
 from schemas.columns.labels.clip import *
 from schemas.columns.labels.caption import *
+from schemas.columns.labels.text import *
 from schemas.columns.labels.stability import *
 from schemas.columns.labels.review import *
 from schemas.columns.labels.consistency import *
