@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from curate.measures.base import Result
+
+MOST_ROWS = 30
+"""Rows of a table that are printed; `--output` writes all of them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,16 +48,29 @@ def show(found: Result) -> None:
     from curate.cli.tables import show_rows
 
     for key, value in found.facts.items():
-        text = f"{value:.4g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
-        typer.echo(f"{key}: {text}")
+        typer.echo(f"{key}: {_text(value)}")
     for title, rows in found.tables.items():
-        typer.echo(f"\n{title}")
         if rows:
-            show_rows(list(rows[0]), [list(row.values()) for row in rows])
+            typer.echo(f"\n{title}")
+            show_rows(list(rows[0]), [list(row.values()) for row in rows[:MOST_ROWS]])
+        if len(rows) > MOST_ROWS:
+            typer.echo(f"and {len(rows) - MOST_ROWS:,} more rows: --output FILE writes all")
     for note in found.notes:
         typer.echo(f"NOTE: {note}")
     for file in found.files:
         typer.echo(f"wrote {file}")
+
+
+def _text(value: Any) -> str:
+    """A fact for people; an estimate as `value (low-high), n = cases`."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict) and {"value", "low", "high", "n"} <= set(value):
+        if value["value"] is None:
+            return f"not known, n = {value['n']:,}"
+        ends = "" if value["low"] is None else f" ({value['low']:.4g} to {value['high']:.4g})"
+        return f"{value['value']:.4g}{ends}, n = {value['n']:,}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def measures() -> None:
