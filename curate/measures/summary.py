@@ -17,6 +17,8 @@ GROUPS = (labels.GENDER, labels.RACE, labels.AGE_GROUP, labels.MONK)
 """Perceived groups that figures of faces are given for, where the labels are at hand."""
 
 Row = dict[str, Any]
+Values = ArrayLike | Sequence[float | None]
+"""Numbers, None where there is none."""
 
 
 def number(value: float | None) -> float | None:
@@ -24,7 +26,7 @@ def number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def averaged(values: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
+def averaged(values: Values, clusters: ArrayLike | None = None) -> Estimate:
     """Mean of the values that are numbers, with its bootstrap interval.
 
     Args:
@@ -37,7 +39,7 @@ def averaged(values: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
     return bootstrap(mean, numbers[known], clusters=who)
 
 
-def mean_of(values: ArrayLike, clusters: ArrayLike | None = None) -> Row:
+def mean_of(values: Values, clusters: ArrayLike | None = None) -> Row:
     """`n`, `mean`, `low` and `high` of values; see `averaged`."""
     return row_of(averaged(values, clusters), "mean")
 
@@ -53,7 +55,7 @@ def row_of(found: Estimate, what: str) -> Row:
 
 
 def by_group(
-    values: ArrayLike, groups: Mapping[str, Sequence[Any]], clusters: ArrayLike | None = None, shares: bool = False
+    values: Values, groups: Mapping[str, Sequence[Any]], clusters: ArrayLike | None = None, shares: bool = False
 ) -> list[Row]:
     """A mean, or share, for each group of each grouping.
 

@@ -37,6 +37,6 @@ def adult_photos(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def adults(adult_photos: Path, models: ModelStore) -> Dataset:
     """The 40 adults with all default labels; read only: copy it before changing it."""
-    import curate
+    from curate import api
 
-    return curate.run(adult_photos, adult_photos.parent / "faces", curate.Options(workers=2))
+    return api.run(adult_photos, adult_photos.parent / "faces", api.Options(workers=2))
