@@ -24,7 +24,9 @@ from curate.cli import (
     inspect_commands,
     measure_commands,
     model_commands,
+    pair_commands,
     pipeline_commands,
+    recipe_commands,
     stability_commands,
     trust_commands,
     view_commands,
@@ -60,6 +62,8 @@ for module in (
     generate_commands,
     export_commands,
     measure_commands,
+    pair_commands,
+    recipe_commands,
 ):
     module.register(app)
 app.add_typer(model_commands.app, name="models")

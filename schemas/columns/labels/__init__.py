@@ -27,3 +27,4 @@ from schemas.columns.labels.consistency import *
 from schemas.columns.labels.fusion import *
 from schemas.columns.labels.generation import *
 from schemas.columns.labels.balance import *
+from schemas.columns.labels.selection import *

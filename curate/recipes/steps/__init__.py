@@ -1,0 +1,1 @@
+"""Kinds of steps, one module each; a recipe names them."""

@@ -1,0 +1,156 @@
+"""Steps that take photos in and label their faces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotators.base import Config
+from curate import api
+from curate.engine.plan import choose
+from curate.engine.settings import parse_settings
+from curate.ingest import ListOptions, list_sources
+from curate.recipes.step import Done, Site, Step, option, settings
+from curate.store import Dataset, RunRecord
+from schemas import ImageStatus, UsageError
+
+
+@dataclass(frozen=True)
+class LabelOptions(Config):
+    """How faces are labelled.
+
+    Attributes:
+        annotators: Names; empty is the default set.
+        set: `annotator.option` -> value.
+        detector: The detector that finds the faces.
+    """
+
+    annotators: tuple[str, ...] = ()
+    set: dict[str, Any] = field(default_factory=dict)
+    detector: str = "yunet"
+
+
+@dataclass(frozen=True)
+class TakeInOptions(LabelOptions):
+    """How photos are taken in and labelled.
+
+    Attributes:
+        licence: Of the photos, where a list does not say it.
+        consent: Statement of consent, where a list does not say it.
+    """
+
+    licence: str = ""
+    consent: str = ""
+
+
+class Label(Step):
+    """Labels the faces of the dataset."""
+
+    name = "annotate"
+    doc = "Labels the faces that are there."
+    options_type = LabelOptions
+    undone_by = "nothing"
+    options: LabelOptions
+
+    def check(self, site: Site) -> None:
+        """Annotators, their settings and their models are there."""
+        options = self._options(site)
+        choose(options.annotators, options.settings, options.detector).require_models()
+
+    def commands(self, site: Site) -> Sequence[Sequence[str]]:
+        """`annotate`."""
+        return [["annotate", str(site.dataset), *self._arguments()]]
+
+    def run(self, site: Site) -> Done:
+        """Labels what is missing."""
+        return done(api.annotate(site.open(), self._options(site)))
+
+    def _arguments(self) -> list[str]:
+        told = [*option("-a", self.options.annotators), *settings(self.options.set)]
+        return [*told, *(option("--detector", self.options.detector) if self.options.detector != "yunet" else [])]
+
+    def _options(self, site: Site) -> api.Options:
+        given = parse_settings([f"{k}={v}" for k, v in self.options.set.items()])
+        names = self.options.annotators or None
+        return api.Options(
+            names, given, self.options.detector, site.workers, quiet=site.quiet, command=site.command,
+            listing=self._listing(),
+        )  # fmt: skip
+
+    def _listing(self) -> ListOptions:
+        return ListOptions()
+
+
+class TakeIn(Label):
+    """Takes photos in, finds the faces and labels them."""
+
+    name = "run"
+    doc = "Takes the photos in, finds the faces and labels them."
+    options_type = TakeInOptions
+    options: TakeInOptions
+
+    def reads(self, site: Site) -> Any:
+        """The photos: name, size and time of change of each."""
+        return listed(site, self._listing())
+
+    def commands(self, site: Site) -> Sequence[Sequence[str]]:
+        """`run`."""
+        told = [*option("--licence", self.options.licence), *option("--consent", self.options.consent)]
+        return [["run", *site.photos, str(site.dataset), *self._arguments(), *told]]
+
+    def run(self, site: Site) -> Done:
+        """Takes in what is new and labels what is missing."""
+        return done(api.run(list(site.photos), site.dataset, self._options(site)))
+
+    def _listing(self) -> ListOptions:
+        return ListOptions(licence=self.options.licence or None, consent=self.options.consent or None)
+
+
+class Ingest(TakeIn):
+    """Takes photos in and finds the faces."""
+
+    name = "ingest"
+    doc = "Takes the photos in and finds the faces; labels nothing."
+
+    def commands(self, site: Site) -> Sequence[Sequence[str]]:
+        """`ingest`."""
+        return [["ingest", *super().commands(site)[0][1:]]]
+
+    def check(self, site: Site) -> None:
+        """The detector is there."""
+        if self.options.annotators:
+            raise UsageError(f"step {site.step} takes in photos only", fix="Its kind must be run to label faces")
+        choose((), {}, self.options.detector).require_models()
+
+    def run(self, site: Site) -> Done:
+        """Takes in what is new."""
+        return done(api.ingest(list(site.photos), site.dataset, self._options(site)))
+
+
+def listed(site: Site, listing: ListOptions) -> str:
+    """Digest of what the photos are: address, size and time of change of each, and what a list says of them."""
+    table = list_sources(list(site.photos), listing)
+    found = hashlib.blake2b(digest_size=10)
+    for batch in table.to_batches(10_000):
+        found.update(repr(batch.to_pylist()).encode())
+    return found.hexdigest()
+
+
+def done(ds: Dataset) -> Done:
+    """Faces and what became of the pictures.
+
+    Raises:
+        UsageError: if labels failed, with the first error; the same call tries them again.
+    """
+    counts, last = ds.counts(), _last(ds)
+    ok = counts.images.get(ImageStatus.OK.value, 0)
+    facts = {"pictures": sum(counts.images.values()), "usable pictures": ok}
+    notes = tuple(last.errors[:5]) if last is not None else ()
+    return Done(counts.faces, "faces", {f"picture: {k}": v for k, v in counts.reasons.items()}, facts, notes=notes)
+
+
+def _last(ds: Dataset) -> RunRecord | None:
+    runs = ds.runs()
+    return runs[-1] if runs else None
