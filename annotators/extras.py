@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from schemas import MissingExtraError
 
-PACKAGES = {"open_clip": "open_clip_torch"}
+PACKAGES = {"lance": "pylance", "open_clip": "open_clip_torch"}
 """Module -> the package that brings it, where the names differ."""
 
 
