@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.crops import Pixels
+from curate.export.sample import Sample
+from curate.pairs.view import Drawn, View
+from curate.pairs.views.base import subject_of
+from schemas.columns import faces, labels
 from schemas.landmarks import layout
 
 Points = NDArray[np.floating[Any]]
@@ -134,3 +138,65 @@ def _fixed(points: Points) -> NDArray[np.int32]:
 def _disc(image: Pixels, point: Points, radius: float, colour: tuple[int, ...]) -> None:
     x, y = _fixed(point).tolist()
     cv2.circle(image, (x, y), round(radius * FINE), colour, -1, cv2.LINE_AA, 4)
+
+
+class FivePoints(View):
+    """InstantID's condition."""
+
+    name = "five_points"
+    doc = "Eyes, nose and corners of the mouth as coloured dots with limbs, as InstantID is conditioned."
+    needs = (faces.POINTS_5,)
+
+    def draw(self, sample: Sample, pixels: Pixels) -> Drawn:
+        """The drawing."""
+        subject = subject_of(sample, pixels)
+        return _cut(five_point_image(subject.points, subject.side), pixels)
+
+
+class Skeleton(View):
+    """Lines of the face."""
+
+    name = "skeleton"
+    doc = "All lines of the 68 points, each in its own colour."
+    needs = (labels.POINTS_68,)
+
+    def draw(self, sample: Sample, pixels: Pixels) -> Drawn:
+        """The drawing; None for faces without points."""
+        points = _points(sample)
+        return None if points is None else _cut(skeleton_image(points, max(pixels.shape[:2])), pixels)
+
+
+class Jaw(View):
+    """The shape of the face."""
+
+    name = "jaw"
+    doc = "The line of the jaw in white and the other lines of the face in grey."
+    needs = (labels.POINTS_68,)
+
+    def draw(self, sample: Sample, pixels: Pixels) -> Drawn:
+        """The drawing; None for faces without points."""
+        points = _points(sample)
+        return None if points is None else _cut(jaw_image(points, max(pixels.shape[:2])), pixels)
+
+
+class HeatMaps(View):
+    """Targets for landmark networks."""
+
+    name = "heat_maps"
+    doc = "One Gaussian per point of the 68, (68, 64, 64) in half precision."
+    suffix = ".npy"
+    needs = (labels.POINTS_68,)
+
+    def draw(self, sample: Sample, pixels: Pixels) -> Drawn:
+        """The maps, of the picture made square at right and bottom; None for faces without points."""
+        points = _points(sample)
+        return None if points is None else heat_maps(points, max(pixels.shape[:2])).astype(np.float16)
+
+
+def _points(sample: Sample) -> Points | None:
+    found = sample.faces[0].labels.get(labels.POINTS_68.name)
+    return None if found is None else np.asarray(found, np.float64).reshape(68, -1)
+
+
+def _cut(drawn: Pixels, pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(drawn[: pixels.shape[0], : pixels.shape[1]])

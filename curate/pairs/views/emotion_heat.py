@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.au_regions import FULL, SPREAD, heat_map
+from annotators.crops import Pixels
 from annotators.emotion_prototype import NEUTRAL, prototypes
+from curate.export.sample import Sample
+from curate.generators.subject import Subject
+from curate.pairs.view import Drawn
+from curate.pairs.views.base import MeshView
 from schemas import UnknownNameError
+from schemas.columns import faces, labels
 from schemas.taxonomy import taxonomy
 
 
@@ -65,3 +71,47 @@ def unit_heat(
     """
     left, right = (intensities, None) if sides is None else sides
     return heat_map(mesh, left, right, size=side)
+
+
+class _Heat(MeshView):
+    """A heat map as grey bytes."""
+
+    def written(self, made: NDArray[Any], pixels: Pixels) -> Drawn:
+        """255 for 1."""
+        return super().written(np.rint(np.clip(made, 0, 1) * 255).astype(np.uint8), pixels)
+
+
+class EmotionHeat(_Heat):
+    """From the label of the emotion."""
+
+    name = "emotion_heat"
+    doc = "Where the action units of the perceived emotion lie; black for neutral."
+    needs = (labels.MESH, faces.POINTS_5, labels.PERCEIVED_EMOTION)
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.float32] | None:
+        """The map; None where no emotion is known."""
+        emotion = sample.faces[0].labels.get(labels.PERCEIVED_EMOTION.name)
+        return None if emotion is None else emotion_heat(subject.need_mesh(), emotion, subject.side)
+
+
+class UnitHeat(_Heat):
+    """From measured action units."""
+
+    name = "au_heat"
+    doc = "Where action units are measured, as bright as they are strong; per side where the sides are known."
+    needs = (labels.MESH, faces.POINTS_5, labels.AU_INTENSITY)
+    uses = (labels.AU_LEFT, labels.AU_RIGHT)
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.float32] | None:
+        """The map; None where no unit is known."""
+        known = sample.faces[0].labels
+        whole, left, right = (known.get(c.name) for c in (labels.AU_INTENSITY, labels.AU_LEFT, labels.AU_RIGHT))
+        if whole is None:
+            return None
+        halves = None if left is None or right is None else (_filled(left, whole), _filled(right, whole))
+        return unit_heat(subject.need_mesh(), whole, subject.side, halves)
+
+
+def _filled(side: Mapping[str, float | None], whole: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Units of one side, and those of the whole face that have no sides."""
+    return {unit: whole[unit] if side.get(unit) is None else side[unit] for unit in whole}

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from annotators.crop_masks import filled
 from annotators.part_maps import Mask, PartMap
 from annotators.points import convert
+from curate.export.sample import Sample
+from curate.generators.subject import Subject
+from curate.pairs.views.base import MaskView
 from schemas import UnknownNameError
 from schemas.landmarks import layout
 
@@ -27,6 +30,8 @@ FOREHEAD_TOP, CHIN = 10, 152
 NOSE = (168, 193, 245, 188, 174, 217, 126, 142, 129, 98, 97, 2, 326, 327, 358, 371, 355, 437, 399, 412, 465, 417)
 """Around the nose: bridge, the subject's right side, nostrils, and up on the left."""
 PARTS = ("right_eye", "left_eye", "nose", "mouth", "right_brow", "left_brow")
+MARGIN = 0.08
+"""How far the views grow parts, in eye distances."""
 GROUPS = {"mouth": "outer_lip"}
 """Part -> group of points where it is named otherwise."""
 IN_MAPS = {
@@ -129,3 +134,79 @@ def bounds(mask: Mask) -> tuple[int, int, int, int] | None:
 def _nose_of_68() -> list[int]:
     parts = layout("points-68")
     return [*parts.group("nose_bridge"), *parts.group("nose_base")]
+
+
+class FaceMask(MaskView):
+    """Hull of the mesh."""
+
+    name = "face_mask"
+    doc = "White on the face, forehead to chin: the hull of its mesh."
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """The hull."""
+        return face_mask(subject.need_mesh(), subject.side)
+
+
+class ContextMask(MaskView):
+    """All but the face."""
+
+    name = "context_mask"
+    doc = "White on all that is not face: hair, clothes and background."
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """The complement of the hull."""
+        return context_mask(subject.need_mesh(), subject.side)
+
+
+class LowerFaceMask(MaskView):
+    """Mouth, jaw and chin."""
+
+    name = "lower_face_mask"
+    doc = "White on the face from below the nose to the chin."
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """The lower face."""
+        return lower_face_mask(subject.need_mesh(), subject.side)
+
+
+class _PartsMask(MaskView):
+    """One or two parts, a little grown, so that blending has an edge to work on."""
+
+    parts: tuple[str, ...]
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """The parts' masks together."""
+        masks = part_masks(subject.need_mesh(), subject.side, MARGIN)
+        return np.asarray(np.logical_or.reduce([masks[part] for part in self.parts]))
+
+
+class EyesMask(_PartsMask):
+    """Both eyes."""
+
+    name = "eyes_mask"
+    doc = "White on both eyes and a rim of lid."
+    parts = ("right_eye", "left_eye")
+
+
+class NoseMask(_PartsMask):
+    """The nose."""
+
+    name = "nose_mask"
+    doc = "White on the nose from its bridge to the nostrils."
+    parts = ("nose",)
+
+
+class MouthMask(_PartsMask):
+    """The mouth."""
+
+    name = "mouth_mask"
+    doc = "White on the lips and what lies between them."
+    parts = ("mouth",)
+
+
+class BrowsMask(_PartsMask):
+    """Both brows."""
+
+    name = "brows_mask"
+    doc = "White on both brows."
+    parts = ("right_brow", "left_brow")

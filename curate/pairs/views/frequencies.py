@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.crops import Matrix, Pixels, square
+from curate.export.sample import Sample
+from curate.pairs.view import Drawn, View
 
 MIDDLE = 128
 """Grey of the fine half where the picture has no detail."""
@@ -41,3 +43,25 @@ def scale_matrices(box: NDArray[np.floating[Any]], size: int, scales: tuple[floa
     left, top, width, height = (float(v) for v in box)
     centre = (left + width / 2, top + height / 2)
     return [square(centre, scale * max(width, height), 0.0, size) for scale in scales]
+
+
+class LowPass(View):
+    """The coarse half."""
+
+    name = "low_pass"
+    doc = "The picture without detail."
+
+    def draw(self, sample: Sample, pixels: Pixels) -> Drawn:
+        """Blurred."""
+        return low_pass(pixels)
+
+
+class HighPass(View):
+    """The fine half."""
+
+    name = "high_pass"
+    doc = "The picture's detail about a middle grey; `low_pass + 2 * (high_pass - 128)` is the picture."
+
+    def draw(self, sample: Sample, pixels: Pixels) -> Drawn:
+        """The rest."""
+        return high_pass(pixels)

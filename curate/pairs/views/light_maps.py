@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.colour import linear_rgb
+from annotators.crops import Pixels
 from annotators.part_maps import Mask
+from curate.export.sample import Sample
 from curate.generators.regions import Regions
 from curate.generators.relighting import estimated_light
 from curate.generators.spherical_harmonics import basis
 from curate.generators.subject import Subject
 from curate.generators.surface import Surface, surface
+from curate.pairs.views.base import ArrayView, FineView, MaskView, MeshView
 
 DARKEST = 0.15
 """Least shading as a share of the face's mean, so that noise in deep shade is not blown up."""
@@ -83,3 +86,65 @@ def recomposed(albedo: NDArray[np.uint8], shading: NDArray[np.uint16]) -> NDArra
     """The picture from the two files, sRGB bytes."""
     light = linear_rgb(albedo).astype(np.float32) * (shading.astype(np.float32) / UNIT)[..., None]
     return encoded(np.clip(light, 0, 1))
+
+
+class Albedo(MeshView):
+    """Colours without light."""
+
+    name = "albedo"
+    doc = "The picture divided by its shading, sRGB; with `shading` it gives the picture again."
+
+    def made(self, subject: Subject, sample: Sample) -> Pixels:
+        """As sRGB bytes."""
+        return encoded(light_maps(subject).albedo)
+
+
+class Shading(FineView):
+    """Light without colours."""
+
+    name = "shading"
+    doc = "What the estimated light makes of the head's shape, 16-bit grey, 16384 for 1, linear."
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.uint16]:
+        """The picture of shading."""
+        return shading_picture(light_maps(subject).shading)
+
+
+class Light(ArrayView):
+    """Nine numbers."""
+
+    name = "light"
+    doc = "Nine coefficients of the light on the face, second-order spherical harmonics in the picture's frame."
+    suffix = ".npy"
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.float32]:
+        """The coefficients."""
+        return estimated_light(Regions(subject.pixels, subject.need_mesh()), surface(subject)).astype(np.float32)
+
+
+class SkinMask(MaskView):
+    """All skin that is seen."""
+
+    name = "skin_mask"
+    doc = "White on skin: face without eyes, brows and lips, and forehead, ears and neck by their colour."
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """Skin within and beyond the mesh."""
+        return skin_mask(Regions(subject.pixels, subject.need_mesh()))
+
+
+class SurroundMask(MaskView):
+    """What is neither face nor skin."""
+
+    name = "surround_mask"
+    doc = "White on hair, clothes, background and whatever else is neither face nor skin."
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """The rest."""
+        parts = Regions(subject.pixels, subject.need_mesh())
+        return np.asarray(~skin_mask(parts) & (parts.face <= 0.5))
+
+
+def skin_mask(parts: Regions) -> Mask:
+    """Skin that is seen, within the mesh and beyond it, (side, side)."""
+    return np.asarray(parts.bare_skin > 0.5)

@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.part_maps import PartMap
+from curate.export.sample import Sample
 from curate.generators.regions import Regions
+from curate.generators.subject import Subject
+from curate.pairs.views.base import WHITE, ArrayView, MeshView, chance_of
+from curate.pairs.views.face_masks import part_mask
 from schemas import UsageError
 
 Cells = NDArray[np.int64]
@@ -23,6 +27,8 @@ IN_MAPS = {
     "eyes": ("l_eye", "r_eye", "eye_g"), "nose": ("nose",), "mouth": ("mouth", "u_lip", "l_lip"),
 }  # fmt: skip
 """Region -> parts of a parsing map; all else is background."""
+CELLS, RATIO = 14, 0.75
+"""Of the view: patches of 16 px at 224 px, and the share that is hidden."""
 ENOUGH = 0.12
 """Share of a patch from which it belongs to a small part, though most of it is skin."""
 
@@ -135,3 +141,35 @@ def _common_share(rest: NDArray[np.int64], most: NDArray[np.int64], wanted: int)
         middle = (low + high) / 2
         low, high = (middle, high) if np.minimum(middle * rest, most).sum() < wanted else (low, middle)
     return high
+
+
+class RegionMap(MeshView):
+    """Which region each pixel shows."""
+
+    name = "region_map"
+    doc = "Number of the region at each pixel: 0 background, 1 skin, 2 hair, 3 brows, 4 eyes, 5 nose, 6 mouth."
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.uint8]:
+        """The numbers."""
+        return regions_of(subject)
+
+
+class PatchMask(ArrayView):
+    """FSFM's mask."""
+
+    name = "patch_mask"
+    doc = "14 x 14 patches, white where hidden: one region of the face in full, the others in proportion, 147 of 196."
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.uint8] | None:
+        """The mask; None where no region can be hidden so."""
+        try:
+            hidden, _ = covered(region_cells(regions_of(subject), CELLS), RATIO, chance_of(sample, self.name))
+        except UsageError:
+            return None
+        return np.where(hidden, WHITE, 0).astype(np.uint8)
+
+
+def regions_of(subject: Subject) -> NDArray[np.uint8]:
+    """Number of the region at each pixel of a portrait, (side, side)."""
+    mesh = subject.need_mesh()
+    return region_map(Regions(subject.pixels, mesh), part_mask(mesh, "nose", subject.side))

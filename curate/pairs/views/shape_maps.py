@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from annotators.part_maps import Mask
 from annotators.visibility import normals as point_normals
+from curate.export.sample import Sample
 from curate.generators.regions import eye_distance
+from curate.generators.subject import Subject
 from curate.generators.surface import rasterised
+from curate.pairs.views.base import FineView
 
 Mesh = NDArray[np.floating[Any]]
 
@@ -80,3 +83,25 @@ def normals_of_picture(picture: NDArray[np.uint16]) -> tuple[NDArray[np.float32]
     inside: Mask = np.asarray(np.any(picture, axis=2))
     values = ((picture.astype(np.float32) - 1) / (DEEP - 1) * 2 - 1) * TO_COLOURS
     return np.where(inside[..., None], values, 0).astype(np.float32), inside
+
+
+class Depth(FineView):
+    """Depth of the mesh."""
+
+    name = "depth"
+    doc = "Depth of the face's mesh, 16-bit grey: white nearest, black where unknown."
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.uint16]:
+        """The picture of depth."""
+        return depth_picture(*depth_map(subject.need_mesh(), subject.side))
+
+
+class Normals(FineView):
+    """Normals of the mesh."""
+
+    name = "normals"
+    doc = "Unit normals of the face's mesh, 16-bit RGB: right, up, towards the camera; black where unknown."
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.uint16]:
+        """The picture of normals."""
+        return normal_picture(*normal_map(subject.need_mesh(), subject.side))

@@ -12,9 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.part_maps import Mask
+from curate.export.sample import Sample
+from curate.generators.subject import Subject
+from curate.pairs.views.base import MaskView, chance_of
 from curate.pairs.views.face_masks import SKIN_POINTS, hull_mask
 from schemas import UsageError
 
+SCALES, OPEN = (0.85, 1.15), 0.25
+"""Of the views: the least and greatest factor of length, and the share that is left open."""
 CELL = 16
 """Windows are squares of this share of the crop: a sixteenth of its side."""
 
@@ -63,3 +68,31 @@ def perforated(mask: Mask, visible: float, rng: np.random.Generator) -> Mask:
     left = mask.copy().ravel()
     left[opened] = False
     return left.reshape(mask.shape)
+
+
+class ShapeMask(MaskView):
+    """SelfSwapper's mask of the face."""
+
+    name = "shape_mask"
+    doc = "White on the hull of the face, enlarged or shrunk by up to 15 % at random, so that it tells no outline."
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """The scaled hull."""
+        return scaled_mask(subject.need_mesh(), subject.side, drawn_scale(sample))
+
+
+class PerforatedMask(MaskView):
+    """SelfSwapper's mask with windows."""
+
+    name = "perforated_mask"
+    doc = "The hull of the face with a quarter of it left open in square windows."
+
+    def made(self, subject: Subject, sample: Sample) -> Mask:
+        """The hull with windows."""
+        whole = scaled_mask(subject.need_mesh(), subject.side, 1.0)
+        return perforated(whole, OPEN, chance_of(sample, self.name))
+
+
+def drawn_scale(sample: Sample) -> float:
+    """The scale of a face's `shape_mask`."""
+    return float(chance_of(sample, ShapeMask.name).uniform(*SCALES))

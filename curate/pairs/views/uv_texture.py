@@ -5,6 +5,7 @@ The layout rolls the average head onto a cylinder about its vertical axis: u is 
 
 from __future__ import annotations
 
+import io
 from functools import cache
 from typing import Any
 
@@ -12,11 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from annotators.canonical_face import canonical_face
+from annotators.canonical_face import canonical_face, fit_pose
 from annotators.crops import Pixels
 from annotators.part_maps import Mask
 from annotators.visibility import normals as point_normals
+from annotators.visibility import triangles
+from curate.export.sample import Sample
+from curate.generators.subject import Subject
 from curate.generators.surface import rasterised
+from curate.pairs.view import Drawn
+from curate.pairs.views.base import ArrayView
 
 Mesh = NDArray[np.floating[Any]]
 
@@ -25,6 +31,8 @@ AXIS_BEHIND = 4.0
 ROOM = 0.03
 """Share of the texture left free at each edge."""
 POINTS = 468
+TEXTURE_SIDE = 512
+"""Of the view."""
 EDGE_ON = 0.12
 """A texture pixel counts as seen where its normal turns at least so far (cosine) towards the camera."""
 
@@ -85,3 +93,43 @@ def rolled_on(unrolled: Pixels, mesh: Mesh, side: int) -> tuple[Pixels, Mask]:
     x, y = (np.ascontiguousarray(found[..., k] - 0.5) for k in (0, 1))
     picture = cv2.remap(unrolled, x, y, cv2.INTER_LINEAR)
     return np.where(inside[..., None] > 0, picture, 0).astype(np.uint8), inside > 0
+
+
+class UvTexture(ArrayView):
+    """The unrolled skin."""
+
+    name = "uv_texture"
+    doc = "The face's skin unrolled on the average head, 512 px RGB; black where the camera does not see it."
+
+    def made(self, subject: Subject, sample: Sample) -> Pixels:
+        """The texture."""
+        return texture(subject.pixels, subject.need_mesh(), TEXTURE_SIDE)[0]
+
+
+class UvGeometry(ArrayView):
+    """The shape that goes with the texture."""
+
+    name = "uv_geometry"
+    doc = "The face's 468 points in cm in the head's own frame, with triangles and places in the texture, npz."
+    suffix = ".npz"
+
+    def made(self, subject: Subject, sample: Sample) -> NDArray[np.float32]:
+        """The points."""
+        return geometry(subject.need_mesh())
+
+    def written(self, made: NDArray[Any], pixels: Pixels) -> Drawn:
+        """As npz."""
+        return geometry_file(made)
+
+
+def geometry(mesh: Mesh) -> NDArray[np.float32]:
+    """Points of a mesh in cm in the frame of the head, (468, 3): pose and size taken out."""
+    points = np.asarray(mesh, np.float64)
+    return fit_pose(points).to_head(points[:POINTS]).astype(np.float32)
+
+
+def geometry_file(points: NDArray[np.float32]) -> bytes:
+    """Points, triangles and places in the texture as npz: `vertices`, `triangles`, `uv`."""
+    file = io.BytesIO()
+    np.savez(file, vertices=points, triangles=triangles().astype(np.int32), uv=uv_points().astype(np.float32))
+    return file.getvalue()
