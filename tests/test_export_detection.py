@@ -153,10 +153,10 @@ def test_cvat_groups_points_with_their_face(tmp_path: Path) -> None:
     second = FaceItem("f.1", (0.0, 0.0, 5.0, 6.0), {labels.POINTS_68.name: points + np.float32(np.nan)})
     columns = (labels.POINTS_68, labels.MASK_WORN, labels.GENDER)
     folder = written(Cvat(), tmp_path, columns, sample(first, second))
-    root = ElementTree.parse(folder / "annotations.xml").getroot()
+    root = ElementTree.parse(folder / "train.xml").getroot()
     image = root.find("image")
     assert image is not None and image.attrib == {
-        "id": "0", "name": "a.jpg", "subset": "train", "width": "200", "height": "100",
+        "id": "0", "name": "train/a.jpg", "subset": "train", "width": "200", "height": "100",
     }  # fmt: skip
     boxes, shapes = image.findall("box"), image.findall("points")
     edges = [float(boxes[0].attrib[e]) for e in ("xtl", "ytl", "xbr", "ybr")]

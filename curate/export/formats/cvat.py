@@ -1,4 +1,4 @@
-"""CVAT for images 1.1: one XML file with the boxes of all pictures, points in the group of their face."""
+"""CVAT for images 1.1: an XML file per split with the boxes of its pictures, points in the group of their face."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from curate.store.parts import replacing
 from schemas import Column, Kind, taxonomy
 from schemas.columns import faces, images, labels
 
-FACE = "face"
+FACE, PLACE = "face", "images"
 EDGES = ("xtl", "ytl", "xbr", "ybr")
 GROUP = "group_id"
 POINTS = (labels.POINTS_68,)
@@ -27,7 +27,7 @@ TOLERANCE = 1e-3
 
 
 class Cvat(Exporter):
-    """`annotations.xml` and `images/SPLIT/KEY.jpg`, for "CVAT for images 1.1" in CVAT's uploads.
+    """`SPLIT.xml` and `images/SPLIT/KEY.jpg`, for "CVAT for images 1.1" in CVAT's uploads and for Datumaro.
 
     A face is a `box` with the label `face`; its 68 points are a `points` shape with the label `landmarks_68` in the
     same group. Labels with a single value are attributes of the box. Faces whose points are not all known have no
@@ -38,7 +38,7 @@ class Cvat(Exporter):
     name = "cvat"
     doc = "CVAT for images 1.1: boxes with attributes, and the 68 points of each face."
     unit = PICTURES
-    opened_by = "CVAT: create a task from images/, upload annotations.xml as CVAT 1.1; Datumaro's format cvat"
+    opened_by = "CVAT: task from images/, upload the XML files as CVAT 1.1; Datumaro: import_from('OUT', 'cvat')"
 
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """Columns whose value is more than one text, all but the 68 points."""
@@ -46,7 +46,7 @@ class Cvat(Exporter):
 
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Pictures; their annotations are kept until `finish`."""
-        place = folder / "images" / named(part.split)
+        place = folder / PLACE / named(part.split)
         place.mkdir(parents=True, exist_ok=True)
         records = []
         for sample in samples:
@@ -57,27 +57,28 @@ class Cvat(Exporter):
         keep(folder, part, records)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
-        """`annotations.xml`, written picture by picture."""
-        path = folder / "annotations.xml"
-        with replacing(path) as file:
-            file.write(b'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n')
-            file.write(ElementTree.tostring(_meta(plan), "utf-8") + b"\n")
-            for text in kept(folder, parts):
-                file.write(text.encode() + b"\n")
-            file.write(b"</annotations>\n")
-        yield path
+        """An XML file per split, written picture by picture."""
+        for split in plan.splits:
+            path = folder / f"{named(split)}.xml"
+            with replacing(path) as file:
+                file.write(b'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n')
+                file.write(ElementTree.tostring(_meta(plan), "utf-8") + b"\n")
+                for text in kept(folder, parts, split):
+                    file.write(text.encode() + b"\n")
+                file.write(b"</annotations>\n")
+            yield path
 
     def read(self, folder: Path) -> Iterator[Sample]:
         """Picture by picture; one at a time is held in memory."""
-        for _, element in ElementTree.iterparse(folder / "annotations.xml"):
-            if element.tag != "image":
-                continue
-            split = split_of(element.get("subset", ""))
-            path = folder / "images" / named(split) / Path(element.get(NAME, "")).name
-            size = int(element.get(images.WIDTH.name, 0)), int(element.get(images.HEIGHT.name, 0))
-            number = int(element.get("id", 0))
-            yield Sample(path.stem, number, split, path.read_bytes(), path.suffix, *size, read_faces(element))
-            element.clear()
+        for file in sorted(folder.glob("*.xml")):
+            for _, element in ElementTree.iterparse(file):
+                if element.tag != "image":
+                    continue
+                path = folder / PLACE / element.get(NAME, "")
+                size = int(element.get(images.WIDTH.name, 0)), int(element.get(images.HEIGHT.name, 0))
+                number, split = int(element.get("id", 0)), split_of(element.get("subset", ""))
+                yield Sample(path.stem, number, split, path.read_bytes(), path.suffix, *size, read_faces(element))
+                element.clear()
 
     def same(self, column: Column, given: Any, found: Any) -> bool:
         """Points to a thousandth of a pixel; points that are not all known have no shape."""
@@ -106,9 +107,9 @@ def _face(box: ElementTree.Element, points: Mapping[tuple[str, str], str]) -> Fa
 
 def _image(sample: Sample, columns: Sequence[Column]) -> ElementTree.Element:
     size = {images.WIDTH.name: str(sample.width), images.HEIGHT.name: str(sample.height)}
-    root = ElementTree.Element(
-        "image", {"id": str(sample.number), NAME: sample.file, "subset": named(sample.split), **size}
-    )
+    split = named(sample.split)
+    place = {"id": str(sample.number), NAME: f"{split}/{sample.file}", "subset": split}
+    root = ElementTree.Element("image", place | size)
     for group, face in enumerate(sample.faces, 1):
         assert face.box is not None
         x, y, w, h = face.box

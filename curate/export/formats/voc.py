@@ -13,7 +13,7 @@ from annotators.base import Config
 from curate.export.attributes import NAME, VALUE, child, lists_dropped, same_text, texts, values_of
 from curate.export.base import PICTURES, Exporter, Part, Plan
 from curate.export.encode import picture_size
-from curate.export.face_classes import ClassConfig, check_classes, class_labels, class_of
+from curate.export.face_classes import ClassConfig, check_classes, class_labels, class_names, class_of
 from curate.export.formats.yolo import clipped
 from curate.export.pieces import keep, kept
 from curate.export.sample import FaceItem, Sample
@@ -79,7 +79,9 @@ class Voc(Exporter):
         keep(folder, part, keys)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
-        """The list of each split."""
+        """The list of each split, and the classes as CVAT and Datumaro want to know them."""
+        classes = (f"{name}:::\n" for name in class_names(self.config.classes))
+        yield write_lines(folder / ROOT / "labelmap.txt", ("# label:color_rgb:parts:actions\n", *classes))
         for split in plan.splits:
             path = folder / SETS / f"{VAL.get(split, named(split))}.txt"
             yield write_lines(path, (f"{key}\n" for key in kept(folder, parts, split)))
