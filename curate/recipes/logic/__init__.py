@@ -1,0 +1,1 @@
+"""What the recipes' steps are made of: pure functions over labels, vectors and pictures."""
