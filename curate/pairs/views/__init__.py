@@ -1,0 +1,1 @@
+"""One module per family of views of a face; found by scanning."""
