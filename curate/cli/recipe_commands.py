@@ -1,4 +1,4 @@
-"""`recipe`, `recipes` and `select`: published datasets' construction on one's own photos."""
+"""`recipe`, `recipes`, `select` and `grid`: published datasets' construction on one's own photos."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command()(recipe)
     app.command()(recipes)
     app.command()(select)
+    app.command()(grid)
 
 
 def recipe(
@@ -114,7 +115,7 @@ def _show(report: Report) -> None:
     gone = {k: n for k, n in told["dropped"].items() if n}
     lost = f", {sum(gone.values()):,} dropped" if gone else ""
     before = "" if report.state == "finished" else f" ({report.state})"
-    typer.echo(f"  {report.name}: {told['kept']:,} {told['unit']} kept{lost}{before}")
+    typer.echo(f"  {report.name}: {told['kept']:,} {told['unit']}{lost}{before}")
     for reason, number in list(gone.items())[:MOST_REASONS]:
         typer.echo(f"    {number:>7,}  {reason}")
     if len(gone) > MOST_REASONS:
@@ -171,3 +172,22 @@ def select(
     typer.echo(f"labels/{found.layer}: {found.kept:,} faces kept")
     for rule, number in found.dropped.items():
         typer.echo(f"{number:>9,}  dropped by {rule}")
+
+
+def grid(
+    name: Annotated[str, typer.Argument(metavar="GRID", help="sig, emonet, or FILE.toml.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where grid.jsonl, grid.csv and counts.json go.")],
+    count: Annotated[int, typer.Option(min=0, help="Pictures; 0 is the grid's whole.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another number gives other rows.")] = 0,
+    control: Annotated[str, typer.Option(help="Also draw SIG's control images: dots or mesh.")] = "",
+    side: Annotated[int, typer.Option(min=64, max=2048, help="Of the control images, px.")] = 512,
+) -> None:
+    """Lay out a grid of prompts as tables and count its cells; no picture is made."""
+    from curate.recipes.grid_plan import plan_grid, write_grid
+
+    found = plan_grid(name, count, seed)
+    write_grid(found, folder, control, side)
+    people = f" of {found.people:,} people" if found.people else ""
+    typer.echo(
+        f"{folder}: {len(found.rows):,} rows{people}, {found.cells:,} cells of {found.fewest} to {found.most} rows"
+    )

@@ -26,7 +26,7 @@ def fill(value: Any, known: Mapping[str, Any], where: str) -> Any:
         UnknownNameError: for a name that is not known.
     """
     if isinstance(value, Mapping):
-        return {k: fill(v, known, f"{where}.{k}") for k, v in value.items()}
+        return {str(fill(k, known, where)): fill(v, known, f"{where}.{k}") for k, v in value.items()}
     if isinstance(value, list):
         return [fill(v, known, where) for v in value]
     if not isinstance(value, str):

@@ -12,8 +12,8 @@ from typing import Any
 from curate.recipes.options import bind, fill
 from curate.recipes.recipe import Recipe, StepSpec
 from curate.recipes.registry import step_kind
-from curate.recipes.state import BEGUN, FINISHED, LEFT_OUT, Entry, State, finished, key_of, layer_of
-from curate.recipes.step import PHOTOS, Site, Step
+from curate.recipes.state import BEGUN, FINISHED, LEFT_OUT, Entry, State, finished, key_of
+from curate.recipes.step import PHOTOS, Site, Step, layer_of
 from curate.store.layers import now
 from curate.store.lock import locked
 from schemas import UnknownNameError, UsageError
@@ -247,7 +247,7 @@ def _step(one: Planned, key: str, state: State, facts: Mapping[str, Any], begins
         state.put(Entry(name, one.kind, key, LEFT_OUT), facts)
         return Report(name, one.kind, LEFT_OUT, {})
     begins()
-    begun = Entry(name, one.kind, key, BEGUN, one.step.undone_by, now())
+    begun = Entry(name, one.kind, key, BEGUN, tuple(one.step.leaves(one.site)), one.step.stays, now())
     state.put(begun, facts)
     entry = finished(begun, one.step.run(one.site), state.out)
     state.put(entry, facts)

@@ -12,9 +12,7 @@ from typing import Any
 
 from curate import __version__
 from curate.recipes.step import DATASET, Done
-from curate.store import Dataset
 from curate.store.layers import now
-from curate.store.names import LABELS
 from curate.store.parts import read_json, write_json
 from schemas import DatasetError, UsageError
 
@@ -31,7 +29,8 @@ class Entry:
         kind: Of the step.
         key: Digest of its settings, of what it reads and of the steps before it.
         state: `begun`, `finished` or `left out`.
-        undone_by: See `Step`.
+        leaves: Files and folders below the recipe's that are its own.
+        stays: See `Step`.
         started: ISO 8601.
         finished: ISO 8601; empty while it is not.
         done: What it did, as plain data.
@@ -41,7 +40,8 @@ class Entry:
     kind: str
     key: str
     state: str
-    undone_by: str = "nothing"
+    leaves: tuple[str, ...] = ()
+    stays: bool = False
     started: str = ""
     finished: str = ""
     done: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class State:
         if told.get("recipe") != recipe:
             raise UsageError(f"{out} is of the recipe '{told.get('recipe')}'", fix="Name a new folder")
         try:
-            self.entries = {e["name"]: Entry(**e) for e in told["steps"]}
+            self.entries = {e["name"]: Entry(**{**e, "leaves": tuple(e["leaves"])}) for e in told["steps"]}
         except (KeyError, TypeError) as error:
             raise DatasetError(f"{out / FILE} is not understood", str(error), "Name a new folder") from error
 
@@ -107,30 +107,21 @@ class State:
         """
         known = [e for e in self.entries.values() if not alone or e.name in keys]
         stale = [e for e in known if keys.get(e.name) != e.key]
-        if lost := [e.name for e in stale if e.undone_by == DATASET]:
+        if lost := [e.name for e in stale if e.stays]:
             why = f"what step {lost[0]} made with other settings is part of {self.out / DATASET}"
             raise UsageError(f"{self.out} cannot go on with these settings", why, "Name a new folder")
         for entry in reversed(stale):
-            if entry.undone_by == "folder":
-                shutil.rmtree(self.out / entry.name, ignore_errors=True)
-            if entry.undone_by == "layer":
-                remove_layer(self.out / DATASET, layer_of(entry.name))
+            for left in entry.leaves:
+                remove(self.out / left)
             del self.entries[entry.name]
         return [e.name for e in stale]
 
 
-def layer_of(step: str) -> str:
-    """Name of the layer of a step that labels faces itself."""
-    return f"recipe_{step}"
-
-
-def remove_layer(dataset: Path, name: str) -> None:
-    """Remove a layer that a recipe made; nothing where there is none."""
-    if not dataset.is_dir():
-        return
-    ds = Dataset.open(dataset)
-    with ds.lock():
-        shutil.rmtree(ds.part_path(f"{LABELS}/{name}", "x").parent, ignore_errors=True)
+def remove(path: Path) -> None:
+    """Remove a file or a folder; nothing where there is none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 def key_of(previous: str, *parts: Any) -> str:
@@ -142,4 +133,4 @@ def key_of(previous: str, *parts: Any) -> str:
 def finished(entry: Entry, done: Done, out: Path) -> Entry:
     """The entry of a step that has just ended."""
     told = asdict(done) | {"files": [str(f.relative_to(out)) for f in done.files], "notes": list(done.notes)}
-    return Entry(entry.name, entry.kind, entry.key, FINISHED, entry.undone_by, entry.started, now(), told)
+    return Entry(entry.name, entry.kind, entry.key, FINISHED, entry.leaves, entry.stays, entry.started, now(), told)

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from annotators.base import Config
 from curate.store import Dataset
+from curate.store.info import INFO_FILE
+from curate.store.names import LABELS
 from schemas import SchemaError
 from schemas.columns import labels
 
@@ -101,8 +103,8 @@ class Step(ABC):
         options_type: Class of its settings.
         selects: Steps after it work on the faces that it selects.
         plans: It needs no data; `--plan` runs it alone.
-        undone_by: What must be removed before it is done again with other settings: `folder`, `layer`, `nothing`,
-            or `dataset` where what it made cannot be told from the rest any more.
+        stays: What it made is part of the dataset and cannot be told from the rest, so it cannot be done again with
+            other settings in the same folder.
     """
 
     name: ClassVar[str]
@@ -111,7 +113,7 @@ class Step(ABC):
     options_type: ClassVar[type[Config]] = Config
     selects: ClassVar[bool] = False
     plans: ClassVar[bool] = False
-    undone_by: ClassVar[str] = "folder"
+    stays: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -135,6 +137,10 @@ class Step(ABC):
         """Plain data that changes when what it reads, besides its settings and earlier steps, changes."""
         return None
 
+    def leaves(self, site: Site) -> Sequence[str]:
+        """Files and folders below the recipe's that are its own, to be removed before it is done otherwise."""
+        return (site.step,)
+
     @abstractmethod
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """The plain `facecurate` commands that do the same, without the program's name."""
@@ -148,9 +154,21 @@ class Step(ABC):
         """
 
 
+def layer_of(step: str) -> str:
+    """Name of the layer of a step that labels faces itself."""
+    return f"recipe_{step}"
+
+
+def layer_folder(site: Site, layer: str) -> str:
+    """Where a layer lies below the recipe's folder."""
+    if not (site.dataset / INFO_FILE).is_file():
+        return f"{DATASET}/{LABELS}/{layer}"
+    return str(site.open().part_path(f"{LABELS}/{layer}", "x").parent.relative_to(site.out))
+
+
 def shown(arguments: Sequence[str]) -> str:
-    """A command as one types it."""
-    return shlex.join(["facecurate", *arguments])
+    """A command as one types it; all are facecurate's own but the copying of a dataset."""
+    return shlex.join(arguments if arguments[0] == "cp" else ["facecurate", *arguments])
 
 
 def option(name: str, value: Any) -> list[str]:

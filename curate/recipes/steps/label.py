@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from annotators.base import Config
@@ -12,7 +13,8 @@ from curate import api
 from curate.engine.plan import choose
 from curate.engine.settings import parse_settings
 from curate.ingest import ListOptions, list_sources
-from curate.recipes.step import Done, Site, Step, option, settings
+from curate.recipes.start import copy_dataset, given_dataset
+from curate.recipes.step import DATASET, Done, Site, Step, option, settings
 from curate.store import Dataset, RunRecord
 from schemas import ImageStatus, UsageError
 
@@ -51,13 +53,16 @@ class Label(Step):
     name = "annotate"
     doc = "Labels the faces that are there."
     options_type = LabelOptions
-    undone_by = "nothing"
     options: LabelOptions
 
     def check(self, site: Site) -> None:
         """Annotators, their settings and their models are there."""
         options = self._options(site)
         choose(options.annotators, options.settings, options.detector).require_models()
+
+    def leaves(self, site: Site) -> Sequence[str]:
+        """Nothing: labels of other settings are layers of their own, and stay."""
+        return ()
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """`annotate`."""
@@ -84,7 +89,7 @@ class Label(Step):
 
 
 class TakeIn(Label):
-    """Takes photos in, finds the faces and labels them."""
+    """Takes photos in, finds the faces and labels them; a dataset in place of photos is copied and labelled on."""
 
     name = "run"
     doc = "Takes the photos in, finds the faces and labels them."
@@ -92,30 +97,42 @@ class TakeIn(Label):
     options: TakeInOptions
 
     def reads(self, site: Site) -> Any:
-        """The photos: name, size and time of change of each."""
-        return listed(site, self._listing())
+        """The photos: name, size and time of change of each; or the files of the dataset."""
+        source = given_dataset(site.photos)
+        return listed(site, self._listing()) if source is None else listed_files(source)
+
+    def leaves(self, site: Site) -> Sequence[str]:
+        """The copy of a dataset; labels of photos stay, as layers of their own."""
+        return () if given_dataset(site.photos) is None else (DATASET,)
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
-        """`run`."""
+        """`run`, or `annotate` on a copy."""
+        if given_dataset(site.photos) is not None:
+            return [copying(site), *super().commands(site)]
         told = [*option("--licence", self.options.licence), *option("--consent", self.options.consent)]
         return [["run", *site.photos, str(site.dataset), *self._arguments(), *told]]
 
     def run(self, site: Site) -> Done:
         """Takes in what is new and labels what is missing."""
-        return done(api.run(list(site.photos), site.dataset, self._options(site)))
+        options = self._options(site)
+        if (source := given_dataset(site.photos)) is not None:
+            return done(api.annotate(copy_dataset(source, site.dataset), options))
+        return done(api.run(list(site.photos), site.dataset, options))
 
     def _listing(self) -> ListOptions:
         return ListOptions(licence=self.options.licence or None, consent=self.options.consent or None)
 
 
 class Ingest(TakeIn):
-    """Takes photos in and finds the faces."""
+    """Takes photos in and finds the faces; a dataset in place of photos is copied as it is."""
 
     name = "ingest"
-    doc = "Takes the photos in and finds the faces; labels nothing."
+    doc = "Takes the photos in and finds the faces; labels nothing. A dataset is taken as it is."
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """`ingest`."""
+        if given_dataset(site.photos) is not None:
+            return [copying(site)]
         return [["ingest", *super().commands(site)[0][1:]]]
 
     def check(self, site: Site) -> None:
@@ -126,7 +143,14 @@ class Ingest(TakeIn):
 
     def run(self, site: Site) -> Done:
         """Takes in what is new."""
+        if (source := given_dataset(site.photos)) is not None:
+            return done(copy_dataset(source, site.dataset))
         return done(api.ingest(list(site.photos), site.dataset, self._options(site)))
+
+
+def copying(site: Site) -> list[str]:
+    """The command that starts from a dataset."""
+    return ["cp", "-r", site.photos[0], str(site.dataset)]
 
 
 def listed(site: Site, listing: ListOptions) -> str:
@@ -135,6 +159,15 @@ def listed(site: Site, listing: ListOptions) -> str:
     found = hashlib.blake2b(digest_size=10)
     for batch in table.to_batches(10_000):
         found.update(repr(batch.to_pylist()).encode())
+    return found.hexdigest()
+
+
+def listed_files(folder: Path) -> str:
+    """Digest of a folder's files: name, size and time of change of each."""
+    found = hashlib.blake2b(digest_size=10)
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        facts = path.stat()
+        found.update(f"{path.relative_to(folder).as_posix()} {facts.st_size} {facts.st_mtime_ns}\n".encode())
     return found.hexdigest()
 
 

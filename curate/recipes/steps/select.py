@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from annotators.base import Config
 from curate.recipes.select import DROPS, Rules, select
-from curate.recipes.state import layer_of, remove_layer
-from curate.recipes.step import Done, Site, Step, option
+from curate.recipes.state import remove
+from curate.recipes.step import Done, Site, Step, layer_folder, layer_of, option
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,15 @@ class Select(Step):
     doc = "Chooses faces by rules; every face that goes is listed with its rule. Later steps see the others only."
     options_type = SelectOptions
     selects = True
-    undone_by = "layer"
     options: SelectOptions
 
     def check(self, site: Site) -> None:
         """There is at least one rule."""
         self._rules()
+
+    def leaves(self, site: Site) -> Sequence[str]:
+        """The layer and the table of drops."""
+        return (layer_folder(site, layer_of(site.step)), site.step)
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """`select`."""
@@ -51,7 +54,7 @@ class Select(Step):
     def run(self, site: Site) -> Done:
         """Chooses."""
         ds, layer = site.open(), layer_of(site.step)
-        remove_layer(site.dataset, layer)  # a stopped call may have left it, made from other labels
+        remove(site.out / layer_folder(site, layer))  # a stopped call may have left it, made from other labels
         found = select(ds, self._rules(), layer, site.selected, site.folder / DROPS)
         notes = () if found.kept else ("no face meets all rules",)
         return Done(found.kept, "faces", found.dropped, files=(site.folder / DROPS,), notes=notes)
