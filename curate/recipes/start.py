@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curate.store import Dataset
 from curate.store.info import INFO_FILE
+from schemas import UsageError
 
 NEVER_CHANGED = (".parquet", ".png", ".jpg", ".jpeg", ".webp")
 """Files that are only ever replaced, so that two datasets may share them; journals are written on."""
@@ -26,9 +27,15 @@ def copy_dataset(source: Path, target: Path) -> Dataset:
     Args:
         source: The dataset.
         target: Where the copy goes.
+
+    Raises:
+        UsageError: if faces were found in it more than once.
     """
     if not target.exists():
         held, staging = Dataset.open(source), target.with_name(f".{target.name}.unfinished")
+        if held.info.revision:
+            why = f"its faces are of revision {held.info.revision}"
+            raise UsageError(f"a recipe cannot start from {source}", why, "Start from its photos")
         shutil.rmtree(staging, ignore_errors=True)
         with held.lock():
             shutil.copytree(source, staging, copy_function=_linked, ignore=shutil.ignore_patterns(".*"))

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from annotators.base import Config
 from curate.store import Dataset
-from curate.store.info import INFO_FILE
 from curate.store.names import LABELS
 from schemas import SchemaError
 from schemas.columns import labels
@@ -159,11 +158,9 @@ def layer_of(step: str) -> str:
     return f"recipe_{step}"
 
 
-def layer_folder(site: Site, layer: str) -> str:
-    """Where a layer lies below the recipe's folder."""
-    if not (site.dataset / INFO_FILE).is_file():
-        return f"{DATASET}/{LABELS}/{layer}"
-    return str(site.open().part_path(f"{LABELS}/{layer}", "x").parent.relative_to(site.out))
+def layer_folder(layer: str) -> str:
+    """Where a layer lies below the recipe's folder; a recipe's dataset has one revision."""
+    return f"{DATASET}/{LABELS}/{layer}"
 
 
 def shown(arguments: Sequence[str]) -> str:

@@ -163,9 +163,9 @@ def listed(site: Site, listing: ListOptions) -> str:
 
 
 def listed_files(folder: Path) -> str:
-    """Digest of a folder's files: name, size and time of change of each."""
+    """Digest of a folder's files but hidden ones: name, size and time of change of each."""
     found = hashlib.blake2b(digest_size=10)
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in sorted(p for p in folder.rglob("[!.]*") if p.is_file()):
         facts = path.stat()
         found.update(f"{path.relative_to(folder).as_posix()} {facts.st_size} {facts.st_mtime_ns}\n".encode())
     return found.hexdigest()

@@ -124,7 +124,7 @@ class Split(Step):
 
     def leaves(self, site: Site) -> Sequence[str]:
         """Layer and certificate."""
-        return (layer_folder(site, layer_name(site.step)), f"{DATASET}/{FOLDER}/{site.step}.json")
+        return (layer_folder(layer_name(site.step)), f"{DATASET}/{FOLDER}/{site.step}.json")
 
     def check(self, site: Site) -> None:
         """The shares add up."""

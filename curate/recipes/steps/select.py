@@ -41,7 +41,7 @@ class Select(Step):
 
     def leaves(self, site: Site) -> Sequence[str]:
         """The layer and the table of drops."""
-        return (layer_folder(site, layer_of(site.step)), site.step)
+        return (layer_folder(layer_of(site.step)), site.step)
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """`select`."""
@@ -54,7 +54,7 @@ class Select(Step):
     def run(self, site: Site) -> Done:
         """Chooses."""
         ds, layer = site.open(), layer_of(site.step)
-        remove(site.out / layer_folder(site, layer))  # a stopped call may have left it, made from other labels
+        remove(site.out / layer_folder(layer))  # a stopped call may have left it, made from other labels
         found = select(ds, self._rules(), layer, site.selected, site.folder / DROPS)
         notes = () if found.kept else ("no face meets all rules",)
         return Done(found.kept, "faces", found.dropped, files=(site.folder / DROPS,), notes=notes)
