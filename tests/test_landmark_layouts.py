@@ -20,7 +20,9 @@ def drawn(seed: int, size: int, dimensions: int = 2) -> Points:
     return np.random.default_rng(seed).uniform(0, 640, (size, dimensions)).astype(np.float32)
 
 
-@pytest.mark.parametrize(("name", "size"), [("points-5", 5), ("points-68", 68), ("points-98", 98), ("points-478", 478)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("points-5", 5), ("points-29", 29), ("points-68", 68), ("points-98", 98), ("points-478", 478)]
+)
 def test_sizes_and_group_sizes(name: str, size: int) -> None:
     one = layout(name)
     assert (one.size, len(one.mirror)) == (size, size)
@@ -49,6 +51,7 @@ def test_groups_of_98_hold_every_point_once() -> None:
             "points-68",
             [(0, 16), (8, 8), (17, 26), (30, 30), (31, 35), (36, 45), (41, 46), (48, 54), (60, 64)],
         ),
+        ("points-29", [(0, 1), (4, 6), (5, 7), (8, 9), (12, 14), (16, 17), (18, 19), (20, 20), (22, 23), (28, 28)]),
         ("points-98", [(0, 32), (16, 16), (33, 46), (38, 50), (60, 72), (76, 82), (88, 92), (96, 97), (54, 54)]),
         ("points-478", [(33, 263), (133, 362), (61, 291), (127, 356), (234, 454), (468, 473), (469, 476), (470, 475)]),
     ],

@@ -241,10 +241,16 @@ def test_nothing_detected() -> None:
 
 @pytest.mark.parametrize(
     ("name", "corners"),
-    [("points-5", None), ("points-68", (36, 45)), ("points-98", (60, 72)), ("points-478", (33, 263))],
+    [
+        ("points-5", None),
+        ("points-29", (8, 9)),
+        ("points-68", (36, 45)),
+        ("points-98", (60, 72)),
+        ("points-478", (33, 263)),
+    ],
 )
 def test_outer_eye_corners(name: str, corners: tuple[int, int] | None) -> None:
-    """300-W's 36 and 45, WFLW's 60 and 72, MediaPipe's 33 and 263."""
+    """COFW's 8 and 9, 300-W's 36 and 45, WFLW's 60 and 72, MediaPipe's 33 and 263."""
     found = landmarks.outer_corners(name)
     assert found == (None if corners is None else ((corners[0],), (corners[1],)))
     assert landmarks.default_normaliser(name) == ("outer_corners" if corners else "pupils")
@@ -255,7 +261,8 @@ def test_pupils() -> None:
     assert landmarks.pupils("points-68") == (tuple(range(36, 42)), tuple(range(42, 48)))
     assert landmarks.pupils("points-98") == ((96,), (97,))
     assert landmarks.pupils("points-478") == ((468,), (473,))
-    assert set(layouts()) == {"points-5", "points-68", "points-98", "points-478"}
+    assert landmarks.pupils("points-29") == ((16,), (17,))
+    assert set(layouts()) == {"points-5", "points-29", "points-68", "points-98", "points-478"}
 
 
 def test_points_off_by_a_tenth_of_the_eyes() -> None:
