@@ -2,7 +2,8 @@
 
 ITU-R BT.500-14 (2019), annex 1 of part 1: the screening of observers by the kurtosis test, and 95 % intervals of
 1.96 s / sqrt(n). Scores are z-scored per rater and mapped from -3..3 to 0..100, as in K. Seshadrinathan et al., "Study
-of subjective and objective quality assessment of video", 2010, section III-A.
+of subjective and objective quality assessment of video", 2010, section III-A. BT.500's test misses raters whose
+outliers lean to one side; ITU-T P.913 (2021) screens by correlation with the other raters instead.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ WIDE, NORMAL = math.sqrt(20), 2.0
 """Standard deviations from the mean beyond which a rating is an outlier: of other distributions, and of normal ones."""
 OFTEN, BALANCED = 0.05, 0.3
 """A rater is rejected whose share of outliers exceeds the first, above and below about equally often (the second)."""
+FOLLOWS = 0.75
+"""Pearson's correlation with the others' mean below which ITU-T P.913 takes a rater for one who does not follow."""
 Z = 1.96
 
 
@@ -44,7 +47,7 @@ class Outliers:
         both = self.above + self.below
         share = np.divide(both, self.rated, out=np.zeros(len(both)), where=self.rated > 0)
         lean = np.divide(np.abs(self.above - self.below), both, out=np.ones(len(both)), where=both > 0)
-        return (share > OFTEN) & (lean < BALANCED)
+        return np.asarray((share > OFTEN) & (lean < BALANCED))
 
 
 def outliers(ratings: Floats) -> Outliers:
@@ -107,3 +110,20 @@ def opinion(ratings: Floats) -> Opinion:
     half = np.where(several, Z * np.sqrt(squares / np.maximum(per_item - 1, 1) / n), np.nan)
     raw = np.where(some, np.nansum(ratings, 1) / n, np.nan)
     return Opinion(mos, half, raw, per_item, int((known & ((mapped < 0) | (mapped > 100))).sum()))
+
+
+def following(ratings: Floats) -> Floats:
+    """Pearson's correlation of each rater with the mean of the others, (raters,); NaN where one of both is constant.
+
+    Args:
+        ratings: (items, raters); NaN where a rater said nothing.
+    """
+    found = np.full(ratings.shape[1], np.nan)
+    for j in range(ratings.shape[1]):
+        own, others = ratings[:, j], np.delete(ratings, j, axis=1)
+        counts = (~np.isnan(others)).sum(1)
+        usable = ~np.isnan(own) & (counts > 0)
+        middle = np.nansum(others[usable], 1) / counts[usable]
+        if usable.sum() > 2 and np.ptp(own[usable]) > 0 and np.ptp(middle) > 0:
+            found[j] = np.corrcoef(own[usable], middle)[0, 1]
+    return found

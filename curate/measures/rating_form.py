@@ -36,7 +36,9 @@ def rating_form(media: str = "image") -> str:
         ]
     parts += [
         '  <Header value="Paint over what looks distorted"/>',
-        f'  <BrushLabels name="salience" toName="{shown}"><Label value="distorted" background="#d1495b"/></BrushLabels>',
+        f'  <BrushLabels name="salience" toName="{shown}">',
+        '    <Label value="distorted" background="#d1495b"/>',
+        "  </BrushLabels>",
         f'  <TextArea name="distortion" toName="{shown}" placeholder="Describe the distortion" rows="2"'
         ' maxSubmissions="1"/>',
     ]

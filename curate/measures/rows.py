@@ -1,4 +1,4 @@
-"""Columns of a user's table as arrays, with one clear line where a value is not what it must be."""
+"""Ratings, names and vectors in a user's table, with one clear line where a value is not what it must be."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.measures.columns_of_tables import texts
 from schemas import UsageError
 
 Floats = NDArray[np.float64]
-
-NOTHING = frozenset({"", "nan", "none", "null", "na"})
-"""Texts that say that there is no value."""
-
-
-def texts(table: pa.Table, name: str) -> list[str | None]:
-    """A column as texts, None where nothing stands."""
-    return [None if v is None or not str(v).strip() else str(v) for v in table.column(name).to_pylist()]
 
 
 def filled(table: pa.Table, name: str, path: Path) -> list[str]:
@@ -37,24 +30,6 @@ def filled(table: pa.Table, name: str, path: Path) -> list[str]:
             raise UsageError(f"{path} has nothing in {name} of row {row}")
         found.append(value)
     return found
-
-
-def numbers(table: pa.Table, name: str, path: Path) -> Floats:
-    """A column as numbers, shape (n,); NaN where nothing stands.
-
-    Raises:
-        UsageError: for a value that is no number.
-    """
-    found = []
-    for row, value in enumerate(table.column(name).to_pylist(), start=1):
-        if value is None or (isinstance(value, str) and value.strip().lower() in NOTHING):
-            found.append(math.nan)
-            continue
-        try:
-            found.append(float(value))
-        except (TypeError, ValueError):
-            raise UsageError(f"{path} says {value!r} in {name} of row {row}", "it is no number") from None
-    return np.asarray(found, np.float64)
 
 
 def vectors(table: pa.Table, name: str, path: Path) -> Floats:

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.audit.exact import scipy
 from curate.evaluation.intervals import Estimate, bootstrap, resampled
 from curate.measures.base import TABLE, Config, Given, Input, Measure, Result
-from curate.measures.opinion import Opinion, Outliers, opinion, outliers
+from curate.measures.columns_of_tables import numbers, texts
+from curate.measures.opinion import FOLLOWS, Opinion, Outliers, following, opinion, outliers
 from curate.measures.rating_form import FORM, rating_form
-from curate.measures.rows import Floats, Rated, filled, numbers, pivot, texts
+from curate.measures.rows import Floats, Rated, filled, pivot
 from curate.measures.summary import number
 from curate.store.parts import replacing
 from schemas import UsageError
@@ -22,6 +24,7 @@ from schemas import UsageError
 ALL = "score"
 """Name of the rated quality where the table has no `kind`."""
 CORRELATIONS = {"SRCC": "spearmanr", "PLCC": "pearsonr", "KRCC": "kendalltau"}
+SCREENS = ("bt500", "correlation", "both", "none")
 FEWEST = 3
 """Items from which a correlation says anything."""
 
@@ -31,12 +34,16 @@ class MosConfig(Config):
     """How ratings are taken.
 
     Attributes:
-        screen: Leave out raters whom BT.500 rejects.
+        screen: Who is left out: `bt500`, `correlation` (P.913: those who do not follow the others), `both` or `none`.
         media: What the rating form shows: `image` or `video`.
     """
 
-    screen: bool = True
+    screen: str = "bt500"
     media: str = "image"
+
+    def __post_init__(self) -> None:
+        if self.screen not in SCREENS:
+            raise UsageError(f"mos.screen={self.screen}", fix=f"Known: {', '.join(SCREENS)}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,8 @@ class _Kind:
 
     rated: Rated
     counted: Outliers
-    kept: Any
+    follows: Floats
+    kept: NDArray[np.bool_]
     scores: Opinion
 
 
@@ -54,7 +62,7 @@ class Mos(Measure):
 
     name = "mos"
     doc = "Mean opinion scores 0-100 with intervals, raters screened by BT.500; a metric's correlations with them."
-    source = "ITU-R BT.500-14 annex 1 (screening, intervals); Seshadrinathan et al. 2010 (z-scores to 0-100)"
+    source = "ITU-R BT.500-14 annex 1; ITU-T P.913 (correlation); Seshadrinathan et al. 2010 (z-scores to 0-100)"
     inputs = (
         Input("ratings", TABLE, "a row per rating: `item`, `rater`, `score`, and `kind` if several things were rated",
               ("item", "rater", "score")),
@@ -88,17 +96,21 @@ class Mos(Measure):
 
     def _judged(self, rated: Rated) -> _Kind:
         ratings = rated.numbers()
-        counted = outliers(ratings)
-        kept = ~counted.rejected if self.config.screen else np.ones(len(rated.raters), bool)
+        counted, follows = outliers(ratings), following(ratings)
+        kept = np.ones(len(rated.raters), bool)
+        if self.config.screen in ("bt500", "both"):
+            kept &= ~counted.rejected
+        if self.config.screen in ("correlation", "both"):
+            kept &= ~(follows < FOLLOWS)
         if not kept.any():
-            raise UsageError("BT.500 rejects every rater", fix="Look at the ratings, or set screen=false")
-        return _Kind(rated, counted, kept, opinion(ratings[:, kept]))
+            raise UsageError(f"every rater is left out by screen={self.config.screen}", fix="Look at the ratings first")
+        return _Kind(rated, counted, follows, kept, opinion(ratings[:, kept]))
 
 
 def _kinds(given: Given) -> dict[str, Rated]:
     table, path = given.tables["ratings"], given.paths["ratings"]
     items, raters = filled(table, "item", path), filled(table, "rater", path)
-    scores: list[float | None] = [None if np.isnan(s) else float(s) for s in numbers(table, "score", path)]
+    scores: list[float | None] = [None if np.isnan(s) else float(s) for s in numbers(table, "score", path, gaps=True)]
     kinds = texts(table, "kind") if "kind" in table.column_names else [ALL] * len(items)
     found = {}
     for kind in dict.fromkeys(kinds):
@@ -124,19 +136,12 @@ def _scores(kind: str, k: _Kind) -> list[dict[str, Any]]:
 
 
 def _raters(kind: str, k: _Kind) -> list[dict[str, Any]]:
-    ratings = k.rated.numbers()
-    rows = []
-    for j, rater in enumerate(k.rated.raters):
-        others = np.delete(ratings, j, axis=1)
-        middle = np.nansum(others, 1) / np.maximum((~np.isnan(others)).sum(1), 1)
-        usable = ~np.isnan(ratings[:, j]) & (~np.isnan(others)).any(1)
-        counted = k.counted
-        rows.append({
-            "rater": rater, "kind": kind, "rated": int(counted.rated[j]), "above": int(counted.above[j]),
-            "below": int(counted.below[j]), "kept": bool(k.kept[j]),
-            "SRCC with the others": number(correlation("SRCC", ratings[usable, j], middle[usable])),
-        })  # fmt: skip
-    return rows
+    c = k.counted
+    return [
+        {"rater": rater, "kind": kind, "rated": int(n), "above": int(a), "below": int(b), "follows": number(f),
+         "kept": bool(kept)}
+        for rater, n, a, b, f, kept in zip(k.rated.raters, c.rated, c.above, c.below, k.follows, k.kept, strict=True)
+    ]  # fmt: skip
 
 
 def correlation(name: str, one: Floats, other: Floats) -> float:
@@ -148,7 +153,7 @@ def correlation(name: str, one: Floats, other: Floats) -> float:
 
 def _correlations(kinds: dict[str, _Kind], given: Given) -> list[dict[str, Any]]:
     table, path = given.tables["metric"], given.paths["metric"]
-    items, values = filled(table, "item", path), numbers(table, "score", path)
+    items, values = filled(table, "item", path), numbers(table, "score", path, gaps=True)
     of = texts(table, "kind") if "kind" in table.column_names else [None] * len(items)
     rows = []
     for kind, k in kinds.items():
@@ -185,4 +190,13 @@ def _notes(kinds: dict[str, _Kind]) -> tuple[str, ...]:
     notes = ["MOS is relative: 50 is a rater's own mean; scores of two panels are not on one scale."]
     if few < 15:
         notes.append(f"An item has {few} ratings; BT.500 asks for 15 observers at least.")
+    astray = sorted({f"{r}" for k in kinds.values() for r in _astray(k)})
+    if astray:
+        what = f"Kept although they correlate below {FOLLOWS} with the others"
+        notes.append(f"{what}: {', '.join(astray)}; screen=both leaves them out.")
     return tuple(notes)
+
+
+def _astray(k: _Kind) -> list[str]:
+    """Raters who are kept and do not follow the others."""
+    return [r for r, f, kept in zip(k.rated.raters, k.follows, k.kept, strict=True) if kept and f < FOLLOWS]
