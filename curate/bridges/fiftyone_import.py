@@ -8,16 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
 from curate.bridges import fiftyone_fields as fields
 from curate.bridges.fiftyone_changes import Comparison, Notes, empty_row
 from curate.bridges.fiftyone_export import check_origin
 from curate.store import Dataset, LayerInfo
-from schemas import REGISTRY, Column, Kind, Status, UsageError
+from curate.store.human import columns_of, next_number, write_faces, write_word
+from schemas import REGISTRY, Column, Kind, UsageError
 from schemas.columns import faces, images, labels
 
-UNCHANGED = "not changed in this review"
 PREFIX = "human-fiftyone"
 SHOWN_NOTES = 20
 _log = logging.getLogger(__name__)
@@ -48,9 +46,7 @@ class Review:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of all columns that any face changes, in the order of declaration."""
-        rows = itertools.chain(self.added.values(), *(part.values() for part in self.changed.values()))
-        used = {name for row in rows for name in row}
-        return tuple(name for name in REGISTRY if name in used)
+        return columns_of(itertools.chain(self.added.values(), *(part.values() for part in self.changed.values())))
 
 
 def from_fiftyone(fo_dataset: Any, ds: Dataset, layer_name: str | None = None, author: str = "") -> LayerInfo | None:
@@ -95,7 +91,10 @@ def from_fiftyone(fo_dataset: Any, ds: Dataset, layer_name: str | None = None, a
             name, "human", "fiftyone", version=fo.__version__, columns=review.columns, author=author,
             extra={"notes": vars(review.notes), "image_tags": review.tags},
         )  # fmt: skip
-        _write(ds, info, review)
+        if review.added:
+            write_faces(ds, name, review.added, review.images)
+            review.changed[name] = review.added
+        write_word(ds, info, review.changed)
     _remember(fo_dataset, info, review)
     return info
 
@@ -193,7 +192,7 @@ def _added(sample: Any, comparison: Comparison, pictures: Mapping[str, Any], rev
     exported = set(sample[fields.FACE_IDS] or [])
     detections = sample[fields.FACES].detections if sample[fields.FACES] else []
     first = {d.id for d in _by_face(detections).values() if d[faces.FACE_ID.name] in exported}
-    number = itertools.count(_next_number(ds, image_id, review))
+    number = itertools.count(next_number(ds, image_id, (f for f, i in review.images.items() if i == image_id)))
     for detection in detections:
         if detection.id in first:
             continue
@@ -215,50 +214,11 @@ def _added(sample: Any, comparison: Comparison, pictures: Mapping[str, Any], rev
                 review.notes.unlinked.append({"face": image_id, "what": what})
 
 
-def _next_number(ds: Dataset, image_id: str, review: Review) -> int:
-    table = ds.faces([faces.FACE_ID], f"{faces.IMAGE_ID.name} = '{image_id}'")
-    taken = [*table.column(0).to_pylist(), *(f for f, i in review.images.items() if i == image_id)]
-    return 1 + max((int(face.rpartition(".")[2]) for face in taken), default=-1)
-
-
 def _sample_tags(fo_dataset: Any, review: Review) -> None:
     names = (images.IMAGE_ID.name, "tags", fields.TAGS_SEEN)
     for image_id, tags, seen in zip(*fo_dataset.values(list(names)), strict=True):
         if sorted(tags or []) != sorted(seen or []):
             review.tags[image_id] = sorted(tags or [])
-
-
-def _write(ds: Dataset, info: LayerInfo, review: Review) -> None:
-    ds.add_layer(info)
-    if review.added:
-        ds.write("faces", info.name, _new_faces(review))
-        review.changed[info.name] = review.added
-    for key, changes in review.changed.items():
-        ids = ds.read("faces", key, [faces.FACE_ID]).column(0).to_pylist()
-        ds.write(f"labels/{info.name}", key, _part(ids, changes, info.columns))
-
-
-def _new_faces(review: Review) -> pa.Table:
-    own = {c.name for c in faces.FACES.values()}
-    rows = [
-        dict.fromkeys(faces.FACES)
-        | {k: v for k, v in values.items() if k in own}
-        | {faces.FACE_ID.name: face, faces.IMAGE_ID.name: review.images[face], faces.ORIGIN.name: "human"}
-        for face, values in review.added.items()
-    ]
-    return pa.Table.from_pylist(rows, schema=faces.FACES.schema)
-
-
-def _part(ids: Sequence[str], changes: Mapping[str, Values], columns: Sequence[str]) -> pa.Table:
-    rows = [changes.get(face) for face in ids]
-    table = {
-        faces.FACE_ID.name: pa.array(ids, pa.string()),
-        labels.STATUS.name: [(Status.NOT_APPLICABLE if r is None else Status.OK).value for r in rows],
-        labels.ERROR.name: pa.array([UNCHANGED if r is None else None for r in rows], pa.string()),
-    }
-    for name in columns:
-        table[name] = pa.array([None if r is None else r.get(name) for r in rows], REGISTRY[name].type)
-    return pa.table(table)
 
 
 def _remember(fo_dataset: Any, info: LayerInfo, review: Review) -> None:
