@@ -1,0 +1,155 @@
+"""`review`: people correct the machine in Label Studio, and their word comes home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from curate.review.pull import Pulled
+    from curate.review.push import Pushed
+    from curate.review.spec import Spec
+
+app = typer.Typer(no_args_is_help=True, help="People correct the machine in Label Studio, and their word comes home.")
+Data = Annotated[Path, typer.Argument(help="Folder of the dataset.", show_default=False)]
+Name = Annotated[str, typer.Option("--name", help="Name of the review.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", "-c", help="Ask for COLUMN or COLUMN.FIELD; repeatable.", show_default=False),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+@app.command()
+def config(
+    columns: Columns = None,
+    no_comments: Annotated[bool, typer.Option("--no-comments", help="Ask for no free comments.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it to a file.")] = None,
+) -> None:
+    """Write Label Studio's labelling configuration for a choice of columns."""
+    from curate.review.spec import config as text_of
+
+    text = text_of(_spec(columns, not no_comments))
+    if output is None:
+        typer.echo(text)
+    else:
+        output.write_text(text + "\n", "utf-8")
+
+
+def _spec(columns: list[str] | None, comments: bool) -> Spec:
+    from curate.review.spec import Spec
+
+    return Spec.of(columns, comments) if columns else Spec(comments=comments)
+
+
+@app.command()
+def push(
+    dataset: Data,
+    name: Name = "review",
+    url: Annotated[
+        str | None, typer.Option(envvar="LABEL_STUDIO_URL", help="Address of the server.", show_default=False)
+    ] = None,
+    columns: Columns = None,
+    no_comments: Annotated[bool, typer.Option("--no-comments", help="Ask for no free comments.")] = False,
+    where: Annotated[str | None, typer.Option(help="SQL condition on the faces.", show_default=False)] = None,
+    queue: Annotated[
+        Path | None, typer.Option(help="List that `review queue` wrote: these pictures, in this order.")
+    ] = None,
+    media: Annotated[
+        str | None, typer.Option(help="local, served, cloud or embedded.", show_default="embedded")
+    ] = None,
+    media_root: Annotated[
+        Path | None, typer.Option(help="Folder that the server serves pictures from.", show_default=False)
+    ] = None,
+    media_url: Annotated[str | None, typer.Option(help="Address of that folder.", show_default=False)] = None,
+    blind: Annotated[float, typer.Option(help="Share of pictures shown without a prediction.")] = 0.0,
+    overlap: Annotated[int, typer.Option(help="Reviewers per picture.")] = 1,
+    seed: Annotated[int, typer.Option(help="Decides which pictures are blind.")] = 0,
+    minors: Annotated[bool, typer.Option("--minors", help="Also pictures that may show minors.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, send nothing.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Send pictures with their faces to reviewers; the same call again goes on and sends nothing twice."""
+    from curate.review.push import PushOptions
+    from curate.review.push import push as run
+    from curate.store import Dataset
+
+    spec = _spec(columns, not no_comments) if columns or no_comments else None
+    ways = None
+    if media or media_root or media_url:
+        ways = {"kind": media or "local", "root": str(media_root or ""), "prefix": media_url or ""}
+    ids, gold = _queued(queue)
+    options = PushOptions(
+        name, url, spec, where, ids, ways, blind, overlap, seed, gold, minors, dry_run=dry_run, quiet=quiet
+    )
+    done = run(Dataset.open(dataset), options)
+    if not quiet:
+        _show_push(done, dry_run)
+    if done.lost:
+        raise typer.Exit(1)
+
+
+def _queued(path: Path | None) -> tuple[tuple[str, ...] | None, dict[str, str]]:
+    """Pictures of a queue in order, and the gold ones among them with their layer."""
+    if path is None:
+        return None, {}
+    from curate.measures.run import read_table
+    from schemas import UsageError
+    from schemas.columns import images
+
+    table = read_table(path)
+    if images.IMAGE_ID.name not in table.column_names:
+        raise UsageError(f"{path} has no column {images.IMAGE_ID.name}", fix="Make it with: facecurate review queue")
+    ids = table.column(images.IMAGE_ID.name).to_pylist()
+    layers = table.column("gold").to_pylist() if "gold" in table.column_names else [None] * len(ids)
+    gold = {i: layer for i, layer in zip(ids, layers, strict=True) if layer}
+    return tuple(dict.fromkeys(ids)), gold
+
+
+def _show_push(done: Pushed, dry_run: bool) -> None:
+    verb = "would be sent" if dry_run else "sent"
+    typer.echo(
+        f"{done.wanted:,} pictures wanted, {done.there:,} were there, {done.sent:,} {verb}; {done.blind:,} blind"
+    )
+    if done.copied:
+        typer.echo(f"{done.copied:,} files copied for the server")
+    if done.removed:
+        typer.echo(f"{done.removed:,} tasks had arrived twice and were taken back")
+    for name, why in done.lost[:10]:
+        typer.echo(f"lost: {name}: {why}", err=True)
+    if done.project:
+        typer.echo(f"{done.url}/data")
+
+
+@app.command()
+def pull(dataset: Data, name: Name = "review", quiet: Quiet = False) -> None:
+    """Take home what reviewers did since the last call, as a layer for each of them."""
+    from curate.review.pull import pull as run
+    from curate.store import Dataset
+
+    done = run(Dataset.open(dataset), name, quiet=quiet)
+    if not quiet:
+        _show_pull(done)
+
+
+def _show_pull(done: Pulled) -> None:
+    if not done.annotations:
+        typer.echo("Nothing new.")
+    for reviewer, number in done.annotations.items():
+        typer.echo(f"{reviewer}: {number:,} annotations")
+    told = ", ".join(f"{n:,} {what}" for what, n in done.counts.items() if n)
+    if told:
+        typer.echo(f"faces: {told}")
+    for layer in done.layers:
+        typer.echo(f"wrote labels/{layer.name}")
+    for why, number in done.strange.items():
+        typer.echo(f"left alone: {number:,} x {why}", err=True)
+    for annotation, refusal in done.refused[:10]:
+        typer.echo(f"refused in annotation {annotation}: {refusal.region} {refusal.what}: {refusal.why}", err=True)
+    for conflict in done.conflicts[:10]:
+        typer.echo(
+            f"newer detection: {conflict.face_id} has no partner (best overlap {conflict.best:.2f}); its labels stay "
+            "with the revision that was reviewed", err=True,
+        )  # fmt: skip
