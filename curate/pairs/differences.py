@@ -118,6 +118,14 @@ def _affect(pool: Pool, a: Ints, b: Ints) -> Floats:
     return np.asarray(np.linalg.norm(values[a] - values[b], axis=1))
 
 
+MOTION_POSE, MOTION_UNITS = 30.0, 3.0
+"""What counts as much as one another in `motion`: degrees of turn, and distance of the intensities."""
+
+
+def _motion(pool: Pool, a: Ints, b: Ints) -> Floats:
+    return _pose(pool, a, b) / MOTION_POSE + _l2(labels.AU_INTENSITY)(pool, a, b) / MOTION_UNITS
+
+
 _POSE = (labels.YAW, labels.PITCH, labels.ROLL)
 DIFFERENCES = {
     d.name: d
@@ -134,6 +142,8 @@ DIFFERENCES = {
                    (labels.AU_INTENSITY,), _l2(labels.AU_INTENSITY)),
         Difference("au12", "Euclidean distance of the intensities of MagicFace's twelve action units.",
                    "0-5 per unit", (labels.AU_INTENSITY,), _l2(labels.AU_INTENSITY, MAGICFACE_UNITS)),
+        Difference("motion", "Turn of the head by 30 degrees plus distance of the action units by 3, one for one.", "",
+                   (*_POSE, labels.AU_INTENSITY), _motion),
         Difference("age_rise", "Perceived age of the second face minus that of the first.", "years", (labels.AGE,),
                    _rise(labels.AGE)),
         Difference("age_gap", "Absolute difference of the perceived ages.", "years", (labels.AGE,), _gap(labels.AGE)),

@@ -93,7 +93,11 @@ class Pool:
 
     def texts(self, column: Column) -> list[str | None]:
         """A column of labels or texts; None for null and where there is no such column."""
-        return self.once(column.name, lambda: self._texts(column))
+        return self.cells(column)
+
+    def cells(self, column: Column) -> list[Any]:
+        """A column as plain values; None for null and where there is no such column."""
+        return self.once(f"{column.name}:cells", lambda: self._cells(column))
 
     @property
     def vectors(self) -> Floats:
@@ -137,7 +141,7 @@ class Pool:
         values = as_array(self.table.column(column.name))
         return np.column_stack([_floats(_field(values, name)) for name in names])
 
-    def _texts(self, column: Column) -> list[str | None]:
+    def _cells(self, column: Column) -> list[Any]:
         return list(self.table.column(column.name).to_pylist()) if self.has(column) else [None] * len(self)
 
     def _vectors(self) -> Floats:

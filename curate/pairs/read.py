@@ -24,7 +24,7 @@ from schemas.columns import faces, hashes, images, labels
 
 ALWAYS = (
     faces.FACE_ID, faces.IMAGE_ID, images.IS_SYNTHETIC, images.PARENT_FACE, images.PARTNER_FACE, images.GENERATOR,
-    images.GENERATION, images.WIDTH,
+    images.GENERATION, images.GENERATOR_SEED, images.WIDTH,
 )  # fmt: skip
 WHERE_KNOWN = (labels.IDENTITY_ID, labels.DUPLICATE_GROUP)
 COMMANDS = {labels.IDENTITY_ID.name: "facecurate identity", labels.DUPLICATE_GROUP.name: "facecurate duplicates"}

@@ -166,6 +166,12 @@ def _kin(pool: Pool, relation: Relation, a: int, b: int) -> Verdict:
     return STANDS
 
 
+def copied(pool: Pool, a: int, b: int) -> bool:
+    """Whether two faces would be refused as copies, as of one picture, or as made of one photograph."""
+    one = bool(pool.picture[a] == pool.picture[b])
+    return one or related(pool, a, b) or not _copies(pool, a, b, one_picture=False)
+
+
 def _copies(pool: Pool, a: int, b: int, one_picture: bool) -> Verdict:
     if pool.copies[a] == pool.copies[b] != UNKNOWN:
         return Verdict(COPY)

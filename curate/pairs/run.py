@@ -6,13 +6,12 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from curate import __version__
 from curate.engine.settings import configure
-from curate.export.crops import NONE
 from curate.export.gather import Lost
 from curate.export.index import Index
 from curate.export.permission import label_blockers, picture_blockers
@@ -35,8 +34,6 @@ from schemas import REGISTRY, Column, DatasetError, Kind, UnknownNameError, Usag
 
 MANIFEST = "facecurate-pairs.json"
 REFUSED = "refused.jsonl"
-ALIGNED_FORM = "png"
-"""Before and after are kept without loss, so that what did not change is the same to the bit."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,6 @@ def pairs(ds: Dataset, name: str, folder: str | Path, options: PairOptions | Non
     """
     options, folder = options or PairOptions(), Path(folder)
     kind = made(name, options)
-    options = _fitted(kind, options)
     job = _job(ds, kind, folder, options)
     identity = _identity(ds, kind, options)
     _claim(folder, identity)
@@ -106,13 +102,6 @@ def made(name: str, options: PairOptions) -> PairKind:
     config = configure(cls.config_type, options.settings, cls.name)
     cls.preflight(config)
     return cls(config)
-
-
-def _fitted(kind: PairKind, options: PairOptions) -> PairOptions:
-    """The options as the kind needs them: kinds of before and after keep the frame of the generator's portrait."""
-    if not kind.aligned:
-        return options
-    return replace(options, export=replace(options.export, crop=NONE, size=0, form=ALIGNED_FORM))
 
 
 def _job(ds: Dataset, kind: PairKind, folder: Path, options: PairOptions) -> Job:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from curate.export.base import Part
+from curate.export.crops import NONE
 from curate.export.encode import SUFFIXES, decode, encode
 from curate.export.gather import Gatherer, Lost
 from curate.export.index import Entry
 from curate.export.options import ExportOptions
 from curate.export.pieces import WORK
-from curate.export.plain import BOX, columns_of, face_record, record_face
+from curate.export.plain import columns_of, face_record, record_face
 from curate.export.sample import FaceItem, Sample, moved
 from curate.generators.subject import portrait
 from curate.identity.progress import follow
@@ -29,7 +29,10 @@ from schemas.columns import faces, images
 PICTURES, VIEWS = "images", "views"
 PART = 256
 Shot = tuple[int, int]
-"""Pool row of a face, and the side of the portrait that its picture is cut to; 0 for the crop of the options."""
+"""Pool row of a face, and the side of the portrait that its picture is cut to; 0 for the crop of the options, `WHOLE`
+for a generated picture as it is, which is a portrait already."""
+WHOLE = -1
+LOSSLESS = "png"
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,11 @@ class Job:
 
 
 def shot_of(pool: Pool, kind: PairKind, row: Row, face: int) -> Shot:
-    """The shot that stands for a face in a row."""
-    if not kind.aligned or pool.synthetic[face]:
+    """The shot that stands for a face in a row: where before and after must lie on each other, the portraits."""
+    made = [f for _, f in row.every if pool.synthetic[f]] if kind.aligned else []
+    if not made:
         return face, 0
-    made = [f for _, f in row.every if pool.synthetic[f]]
-    return face, int(pool.numbers(images.WIDTH)[made[0]]) if made else 0
+    return face, WHOLE if pool.synthetic[face] else int(pool.numbers(images.WIDTH)[made[0]])
 
 
 def shots_of(pool: Pool, job: Job, rows: Sequence[Row]) -> dict[Shot, tuple[str, ...]]:
@@ -126,23 +129,22 @@ def write_shots(pool: Pool, job: Job, shots: Mapping[Shot, tuple[str, ...]], qui
     """Write what is missing; gives all of it."""
     result, order = Shots(), list(shots)
     parts = [order[i : i + PART] for i in range(0, len(order), PART)]
-    with Gatherer(job.ds, job.options, job.gathered, tuple(SUFFIXES)) as gatherer:
-        for number, part in enumerate(follow(parts, len(parts), "writing pictures", quiet)):
-            marker = job.folder / WORK / f"part-{number:05d}.json"
-            if not marker.is_file():
-                _write_part(pool, job, {s: shots[s] for s in part}, gatherer, marker)
-            told = read_json(marker)
-            result.files |= told["files"]
-            result.lost += [Lost(**x) for x in told["lost"]]
-            result.written |= {(face, side): Written(**facts) for face, side, facts in told["shots"]}
+    for number, part in enumerate(follow(parts, len(parts), "writing pictures", quiet)):
+        marker = job.folder / WORK / f"part-{number:05d}.json"
+        if not marker.is_file():
+            _write_part(pool, job, {s: shots[s] for s in part}, marker)
+        told = read_json(marker)
+        result.files |= told["files"]
+        result.lost += [Lost(**x) for x in told["lost"]]
+        result.written |= {(face, side): Written(**facts) for face, side, facts in told["shots"]}
     return result
 
 
-def _write_part(pool: Pool, job: Job, shots: Mapping[Shot, tuple[str, ...]], gatherer: Gatherer, marker: Path) -> None:
+def _write_part(pool: Pool, job: Job, shots: Mapping[Shot, tuple[str, ...]], marker: Path) -> None:
     files: dict[str, dict[str, Any]] = {}
     done: list[Any] = []
-    before = len(gatherer.lost)
-    for shot, sample in _samples(pool, gatherer, list(shots)):
+    lost: list[Lost] = []
+    for shot, sample in _samples(pool, job, list(shots), lost):
         picture = f"{PICTURES}/{_picture_name(job.options, shot, sample)}{sample.suffix}"
         if picture not in files:
             files[picture] = put(job.folder, picture, sample.data)
@@ -150,23 +152,30 @@ def _write_part(pool: Pool, job: Job, shots: Mapping[Shot, tuple[str, ...]], gat
         record = face_record(sample.faces[0], job.columns)
         licence = str(sample.facts.get(images.LICENCE.name) or "")
         done.append([*shot, vars(Written(picture, sample.width, sample.height, views, record, licence))])
-    lost = [vars(x) for x in gatherer.lost[before:]]
-    write_json(marker, {"files": files, "lost": lost, "shots": done})
+    write_json(marker, {"files": files, "lost": [vars(x) for x in lost], "shots": done})
 
 
 def _picture_name(options: ExportOptions, shot: Shot, sample: Sample) -> str:
     """Whole pictures are written once for all of their faces."""
-    return sample.key if options.side or shot[1] else sample.key.rpartition("_")[0]
+    whole = shot[1] == WHOLE or (not shot[1] and not options.side)
+    name = sample.key.rpartition("_")[0] if whole else sample.key
+    return f"{name}-whole" if shot[1] == WHOLE else name
 
 
-def _samples(pool: Pool, gatherer: Gatherer, shots: Sequence[Shot]) -> Iterator[tuple[Shot, Sample]]:
-    by_key: dict[str, list[Shot]] = {}
-    for shot in shots:
-        by_key.setdefault(pool.entries[shot[0]].key, []).append(shot)
-    entries: list[Entry] = [pool.entries[found[0][0]] for found in by_key.values()]
-    for sample in gatherer.samples(entries):
-        for shot in by_key[sample.key]:
-            yield shot, as_portrait(sample, shot[1]) if shot[1] else sample
+def _samples(pool: Pool, job: Job, shots: Sequence[Shot], lost: list[Lost]) -> Iterator[tuple[Shot, Sample]]:
+    """Samples of the shots: those of the export's crop, then portraits, which are cut from pictures without loss."""
+    uncut = replace(job.options, crop=NONE, size=0, form=LOSSLESS)
+    for options, cut in ((job.options, False), (uncut, True)):
+        by_key: dict[str, list[Shot]] = {}
+        for shot in shots:
+            if bool(shot[1]) == cut:
+                by_key.setdefault(pool.entries[shot[0]].key, []).append(shot)
+        entries: list[Entry] = [pool.entries[found[0][0]] for found in by_key.values()]
+        with Gatherer(job.ds, options, job.gathered, tuple(SUFFIXES)) as gatherer:
+            for sample in gatherer.samples(entries):
+                for shot in by_key[sample.key]:
+                    yield shot, as_portrait(sample, shot[1]) if shot[1] > 0 else sample
+            lost += gatherer.lost
 
 
 def as_portrait(sample: Sample, side: int) -> Sample:
@@ -211,4 +220,4 @@ def put(folder: Path, name: str, data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-__all__ = ["BOX", "Job", "Part", "Shot", "Shots", "Written", "put", "shot_of", "shots_of", "write_shots"]
+__all__ = ["Job", "Shot", "Shots", "Written", "put", "shot_of", "shots_of", "write_shots"]
