@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import cv2
 import numpy as np
@@ -18,7 +19,22 @@ from curate.pairs.view import Drawn, View
 from schemas import Column
 from schemas.columns import faces, labels
 
+T = TypeVar("T")
 WHITE = 255
+_LAST: dict[str, tuple[Any, Any]] = {}
+"""What was worked out last, with the object that it was worked out from: views of one face follow each other."""
+
+
+def shared(source: Any, make: Callable[[Any], T]) -> T:
+    """What `make` gives of an object; asked for the same object again, the same result.
+
+    Only the last result of each function is kept, so that views of one face share their work and nothing else.
+    """
+    name = f"{make.__module__}.{make.__qualname__}"
+    if name not in _LAST or _LAST[name][0] is not source:
+        _LAST[name] = (source, make(source))
+    found: T = _LAST[name][1]
+    return found
 
 
 def subject_of(sample: Sample, pixels: Pixels) -> Subject:
@@ -53,7 +69,7 @@ class MeshView(View):
 
     def draw(self, sample: Sample, pixels: Pixels) -> Drawn:
         """The view; None where the mesh is missing, beside the face, or turned too far."""
-        subject = subject_of(sample, pixels)
+        subject = shared(sample, lambda given: subject_of(given, pixels))
         try:
             subject.need_mesh()
             found = self.made(subject, sample)

@@ -16,12 +16,12 @@ from annotators.colour import linear_rgb
 from annotators.crops import Pixels
 from annotators.part_maps import Mask
 from curate.export.sample import Sample
-from curate.generators.regions import Regions
+from curate.generators.regions import Regions, regions
 from curate.generators.relighting import estimated_light
 from curate.generators.spherical_harmonics import basis
 from curate.generators.subject import Subject
 from curate.generators.surface import Surface, surface
-from curate.pairs.views.base import ArrayView, FineView, MaskView, MeshView
+from curate.pairs.views.base import ArrayView, FineView, MaskView, MeshView, shared
 
 DARKEST = 0.15
 """Least shading as a share of the face's mean, so that noise in deep shade is not blown up."""
@@ -54,7 +54,7 @@ def light_maps(subject: Subject) -> LightMaps:
     Raises:
         CannotGenerate: if the face has no mesh that lies on it.
     """
-    parts, shape = Regions(subject.pixels, subject.need_mesh()), surface(subject)
+    parts, shape = shared(subject, regions), surface(subject)
     light = estimated_light(parts, shape)
     shading = shaded(shape, light, parts)
     colours = linear_rgb(subject.pixels).astype(np.float32) / shading[..., None]
@@ -96,7 +96,7 @@ class Albedo(MeshView):
 
     def made(self, subject: Subject, sample: Sample) -> Pixels:
         """As sRGB bytes."""
-        return encoded(light_maps(subject).albedo)
+        return encoded(shared(subject, light_maps).albedo)
 
 
 class Shading(FineView):
@@ -107,7 +107,7 @@ class Shading(FineView):
 
     def made(self, subject: Subject, sample: Sample) -> NDArray[np.uint16]:
         """The picture of shading."""
-        return shading_picture(light_maps(subject).shading)
+        return shading_picture(shared(subject, light_maps).shading)
 
 
 class Light(ArrayView):
@@ -119,7 +119,7 @@ class Light(ArrayView):
 
     def made(self, subject: Subject, sample: Sample) -> NDArray[np.float32]:
         """The coefficients."""
-        return estimated_light(Regions(subject.pixels, subject.need_mesh()), surface(subject)).astype(np.float32)
+        return shared(subject, light_maps).light.astype(np.float32)
 
 
 class SkinMask(MaskView):
@@ -130,7 +130,7 @@ class SkinMask(MaskView):
 
     def made(self, subject: Subject, sample: Sample) -> Mask:
         """Skin within and beyond the mesh."""
-        return skin_mask(Regions(subject.pixels, subject.need_mesh()))
+        return skin_mask(shared(subject, regions))
 
 
 class SurroundMask(MaskView):
@@ -141,7 +141,7 @@ class SurroundMask(MaskView):
 
     def made(self, subject: Subject, sample: Sample) -> Mask:
         """The rest."""
-        parts = Regions(subject.pixels, subject.need_mesh())
+        parts = shared(subject, regions)
         return np.asarray(~skin_mask(parts) & (parts.face <= 0.5))
 
 
