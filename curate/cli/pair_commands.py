@@ -29,7 +29,7 @@ def pairs(
     columns: Annotated[str | None, typer.Option(help="Comma-separated label columns to write of every face.")] = None,
     where: Annotated[str | None, typer.Option(help="SQL condition, such as 'quality > 0.5'.")] = None,
     splits: Annotated[str | None, typer.Option(help="Comma-separated parts; all if not given.")] = None,
-    crop: Annotated[str, typer.Option(help="none, margin, ffhq, arcface, crop224, crop256 or crop512.")] = "margin",
+    crop: Annotated[str, typer.Option(help="none, margin, ffhq, arcface, crop224, crop256 or crop512.")] = "crop512",
     size: Annotated[int, typer.Option(min=0, max=4096, help="Side of the crops, px; 0 is the crop's usual one.")] = 0,
     pictures: Annotated[str, typer.Option("--pictures", help="copy, jpeg, png or webp.")] = "copy",
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 95,

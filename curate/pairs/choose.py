@@ -60,7 +60,7 @@ def choose(pool: Pool, kind: PairKind, count: int, seed: int, per_face: int = 0)
             seen.add(_key(kind, row))
             used.update(face for _, face in row.every)
         else:
-            _refuse(found, pool, row, verdict)
+            refuse(found, pool, row, verdict)
         if count and len(found.rows) == count:
             break
         if count and found.refused.total() > patience:
@@ -87,7 +87,8 @@ def _again(kind: PairKind, row: Row, seen: set[Any], used: Counter[int], per_fac
     return None
 
 
-def _refuse(found: Chosen, pool: Pool, row: Row, verdict: Verdict) -> None:
+def refuse(found: Chosen, pool: Pool, row: Row, verdict: Verdict) -> None:
+    """Count and log a row that does not stand."""
     found.refused[verdict.reason] += 1
     if len(found.log) < LOGGED:
         ids = {role: [pool.face_ids[f] for f in faces] for role, faces in row.faces.items()}

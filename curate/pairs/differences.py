@@ -74,9 +74,12 @@ def _cosine(pool: Pool, a: Ints, b: Ints) -> Floats:
 
 
 def _l2(column: Column, names: tuple[str, ...] | None = None) -> Callable[[Pool, Ints, Ints], Floats]:
+    """Euclidean distance over the fields that are known of both faces: an annotator leaves out units it cannot see."""
+
     def between(pool: Pool, a: Ints, b: Ints) -> Floats:
         values = pool.scores(column, names)
-        return np.asarray(np.linalg.norm(values[a] - values[b], axis=1))
+        apart = values[a] - values[b]
+        return np.where(np.isfinite(apart).any(1), np.sqrt(np.nansum(apart**2, axis=1)), np.nan)
 
     return between
 
@@ -138,9 +141,9 @@ DIFFERENCES = {
                    "0-1", (labels.EMOTION_PROB,), _variation(labels.EMOTION_PROB)),
         Difference("affect", "Euclidean distance of valence and arousal.", "", (labels.VALENCE, labels.AROUSAL),
                    _affect),
-        Difference("au", "Euclidean distance of the intensities of all action units.", "0-5 per unit",
+        Difference("au", "Euclidean distance of the intensities of the units known of both faces.", "0-5 per unit",
                    (labels.AU_INTENSITY,), _l2(labels.AU_INTENSITY)),
-        Difference("au12", "Euclidean distance of the intensities of MagicFace's twelve action units.",
+        Difference("au12", "The same over MagicFace's twelve action units.",
                    "0-5 per unit", (labels.AU_INTENSITY,), _l2(labels.AU_INTENSITY, MAGICFACE_UNITS)),
         Difference("motion", "Turn of the head by 30 degrees plus distance of the action units by 3, one for one.", "",
                    (*_POSE, labels.AU_INTENSITY), _motion),

@@ -26,7 +26,7 @@ class PairOptions:
         settings: Of the kind, as texts.
     """
 
-    export: ExportOptions = field(default_factory=lambda: ExportOptions(crop="margin"))
+    export: ExportOptions = field(default_factory=lambda: ExportOptions(crop="crop512"))
     count: int = COUNT
     seed: int = 0
     per_face: int = 0

@@ -18,15 +18,15 @@ from curate.export.permission import label_blockers, picture_blockers
 from curate.export.pieces import WORK
 from curate.pairs.base import PairKind, Row
 from curate.pairs.check import Check, check
-from curate.pairs.choose import Chosen, choose
+from curate.pairs.choose import Chosen, choose, refuse
 from curate.pairs.options import PairOptions
 from curate.pairs.pool import UNKNOWN, Pool
 from curate.pairs.read import check_columns, read_pool
 from curate.pairs.registry import pair_kind, view
-from curate.pairs.rules import Rules
+from curate.pairs.rules import Rules, Verdict
 from curate.pairs.table import hashed, records, write
 from curate.pairs.view import View
-from curate.pairs.write import Job, Shots, shot_of, shots_of, write_shots
+from curate.pairs.write import Job, Shot, Shots, shot_of, shots_of, write_shots
 from curate.store import Dataset
 from curate.store.parts import read_json, replacing, write_json
 from curate.store.view import FaceView
@@ -77,7 +77,10 @@ def pairs(ds: Dataset, name: str, folder: str | Path, options: PairOptions | Non
         shutil.rmtree(folder / WORK, ignore_errors=True)
         raise UsageError(f"no pair of the kind {name} in {ds.path}", _why(pool, chosen))
     shots = write_shots(pool, job, shots_of(pool, job, chosen.rows), options.quiet)
-    rows = [r for r in chosen.rows if all(shot_of(pool, kind, r, f) in shots.written for _, f in r.every)]
+    rows = _whole(pool, kind, chosen, shots)
+    _tidy(folder, shots, {shot_of(pool, kind, row, face) for row in rows for _, face in row.every})
+    if not rows:
+        raise UsageError(f"no pair of the kind {name} in {ds.path}", _why(pool, chosen))
     told = records(pool, job, Rules(kind), rows, shots)
     shots.files |= write(folder, told) | _log(folder, chosen)
     manifest = _manifest(ds, identity, pool, found, chosen, rows, shots, job)
@@ -158,6 +161,38 @@ def _why(pool: Pool, chosen: Chosen) -> str:
     return "; ".join(f"{n:,} rows refused: {reason}" for reason, n in chosen.refused.most_common())
 
 
+def _whole(pool: Pool, kind: PairKind, chosen: Chosen, shots: Shots) -> list[Row]:
+    """Rows whose pictures could be read and whose roles have their views; the others are counted as refused."""
+    rows = []
+    for row in chosen.rows:
+        reason = _lacks(pool, kind, row, shots)
+        if reason:
+            refuse(chosen, pool, row, Verdict(reason))
+        else:
+            rows.append(row)
+    return rows
+
+
+def _lacks(pool: Pool, kind: PairKind, row: Row, shots: Shots) -> str:
+    for role in kind.roles:
+        for face in row.faces.get(role.name, ()):
+            written = shots.written.get(shot_of(pool, kind, row, face))
+            if written is None:
+                return "a picture cannot be read any more"
+            if missing := [v for v in role.views.values() if written.views[v] is None]:
+                return f"a face has no {missing[0]}"
+    return ""
+
+
+def _tidy(folder: Path, shots: Shots, used: set[Shot]) -> None:
+    """Remove pictures and views that no row needs after all."""
+    shots.written = {shot: written for shot, written in shots.written.items() if shot in used}
+    needed = {name for w in shots.written.values() for name in (w.file, *w.views.values())}
+    for name in [n for n in shots.files if n not in needed]:
+        del shots.files[name]
+        (folder / name).unlink(missing_ok=True)
+
+
 def _log(folder: Path, chosen: Chosen) -> dict[str, dict[str, Any]]:
     if not chosen.log:
         return {}
@@ -186,7 +221,6 @@ def _manifest(
         "stopped_early": chosen.stopped,
         "left_out": dict(found.left_out),
         "lost": [vars(x) for x in shots.lost],
-        "rows_lost": len(chosen.rows) - len(rows),
         "commercial": {"allowed": not blockers, "blockers": [vars(b) for b in blockers]},
         "files": shots.files,
         "comparison": None,
