@@ -128,7 +128,7 @@ def _show(report: Report) -> None:
 
 def _facts(facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
-        if isinstance(value, int | float | str) and not isinstance(value, bool):
+        if value and isinstance(value, int | float | str) and not isinstance(value, bool):
             typer.echo(f"    {name}: {f'{value:.4g}' if isinstance(value, float) else value}")
 
 

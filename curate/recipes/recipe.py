@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -88,6 +88,7 @@ class Recipe:
             otherwise here and why).
         parameters: By name, in order.
         steps: In order.
+        call: What `facecurate recipe` is given to run it: its name, or the path of its file.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Recipe:
     source: Mapping[str, str]
     parameters: Mapping[str, Parameter]
     steps: tuple[StepSpec, ...]
+    call: str = ""
 
     def values(self, given: Mapping[str, str]) -> dict[str, bool | int | float | str]:
         """All parameters with their values.
@@ -141,12 +143,12 @@ def load(name: str) -> Recipe:
             text = Path(name).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{name} cannot be read", getattr(error, "strerror", None) or str(error)) from error
-        return parse(text, name)
+        return replace(parse(text, name), call=name)
     plain = name.replace("-", "_")
     if plain not in recipe_names():
         raise UnknownNameError("recipe", name, recipe_names())
     file = f"{plain}{SUFFIX}"
-    return parse(resources.files("curate.recipes").joinpath(file).read_text("utf-8"), file)
+    return replace(parse(resources.files("curate.recipes").joinpath(file).read_text("utf-8"), file), call=plain)
 
 
 def parse(text: str, file: str) -> Recipe:

@@ -108,10 +108,11 @@ def plan_steps(
     options = options or RunOptions()
     values = recipe.values(options.parameters)
     planned, selected = [], ""
+    shown = tuple(photos) or ((PHOTOS,) if recipe.photos else ())
     for spec in recipe.steps:
         cls = step_kind(spec.kind, recipe.where(spec))
-        site = Site(recipe.name, spec.name, tuple(photos) or (PHOTOS,), out or Path(OUT), selected,
-                    options.workers, options.quiet, tuple(options.command))  # fmt: skip
+        site = Site(recipe.call or recipe.name, spec.name, shown, out or Path(OUT), selected, options.workers,
+                    options.quiet, tuple(options.command), options.parameters)  # fmt: skip
         known = {**values, **site.names()}
         settings = fill(spec.options, known, recipe.where(spec))
         step = cls(bind(cls.options_type, settings, recipe.where(spec)))

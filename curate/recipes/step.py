@@ -26,7 +26,7 @@ class Site:
     """Where a step works.
 
     Attributes:
-        recipe: Name of the recipe.
+        recipe: Name of the recipe, or its file.
         step: Name of the step.
         photos: What the user gave.
         out: The recipe's folder.
@@ -34,6 +34,7 @@ class Site:
         workers: Processes; None is one per usable core.
         quiet: No progress bar.
         command: What the user typed, for run records.
+        given: Parameters that the user set, name -> text.
     """
 
     recipe: str
@@ -44,6 +45,7 @@ class Site:
     workers: int | None = None
     quiet: bool = True
     command: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dataset(self) -> Path:
@@ -65,6 +67,10 @@ class Site:
         if chosen and where:
             return f"{chosen} and ({where})"
         return chosen or where
+
+    def alone(self) -> list[str]:
+        """The command that does this step alone, for steps that no other command does."""
+        return ["recipe", self.recipe, *self.photos, str(self.out), "--only", self.step, *settings(self.given)]
 
     def names(self) -> dict[str, Any]:
         """Names that settings may use besides the parameters."""

@@ -60,7 +60,7 @@ class Attributes(Step):
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """The step itself: no other command decides attributes."""
-        return [["recipe", site.recipe, *site.photos, str(site.out), "--only", site.step]]
+        return [site.alone()]
 
     def run(self, site: Site) -> Done:
         """Decides and writes the layer."""

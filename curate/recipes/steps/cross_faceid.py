@@ -62,7 +62,7 @@ class CrossFaceIDLines(Step):
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """The step itself: no other command writes these lines."""
-        return [["recipe", site.recipe, *site.photos, str(site.out), "--only", site.step]]
+        return [site.alone()]
 
     def run(self, site: Site) -> Done:
         """Writes lines and embeddings, and reads them back."""
