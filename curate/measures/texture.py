@@ -61,7 +61,7 @@ def learned_filters(pictures: list[NDArray[np.uint8]], size: int = 7, bits: int 
     by their first `bits` principal components, and independent components are found (FastICA, A. Hyvarinen, 1999).
 
     Args:
-        pictures: Grey pictures, larger than the filters; not those that will be judged.
+        pictures: Grey pictures, larger than the filters.
         size: Side of a filter in pixels.
         bits: Number of filters, fewer than its pixels.
         seed: Of the patches and of the search.

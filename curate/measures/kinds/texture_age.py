@@ -54,7 +54,7 @@ class TextureAge(Measure):
     """Kernel ridge regression of age on histograms of texture codes, with the Bhattacharyya kernel.
 
     Each person's faces are predicted by a regressor that was trained on all other people; its penalty is the one with
-    the least leave-one-out error on those. Filters of BSIF are learned from patches without looking at ages. The mean
+    the least leave-one-out error on those. Filters of BSIF are learned from patches of all these faces, without ages. The mean
     predictor, trained in the same way, stands beside it.
     """
 
@@ -131,31 +131,30 @@ def leave_one_out(features: Array, ages: Array, people: NDArray[Any]) -> tuple[A
         people: Who each face is, (n,).
     """
     root = np.sqrt(features)
-    kernel = root @ root.T / features.sum(1).mean()
+    kernel = root @ root.T / features.sum(1).mean() + 1
     guess, plain = np.empty(len(ages)), np.empty(len(ages))
     for person in np.unique(people):
         out = people == person
         middle = float(ages[~out].mean())
         weight = _ridge(kernel[np.ix_(~out, ~out)], ages[~out] - middle)
-        centred = kernel[np.ix_(out, ~out)] - kernel[np.ix_(~out, ~out)].mean(0)
-        guess[out], plain[out] = middle + centred @ weight, middle
+        guess[out], plain[out] = middle + kernel[np.ix_(out, ~out)] @ weight, middle
     return guess, plain
 
 
 def _ridge(kernel: Array, target: Array) -> Array:
-    """Dual weights of centred kernel ridge regression with the penalty of the least leave-one-out error."""
-    count = len(target)
-    centre = np.eye(count) - 1 / count
-    values, vectors = np.linalg.eigh(centre @ kernel @ centre)
+    """Dual weights of kernel ridge regression with the penalty of the least leave-one-out error.
+
+    The kernel is not centred (a constant in it is the intercept): centring would let what is left out shine through.
+    """
+    values, vectors = np.linalg.eigh(kernel)
     values, aimed = np.maximum(values, 0), vectors.T @ target
-    best: tuple[float, Array] = (np.inf, np.zeros(count))
+    best: tuple[float, Array] = (np.inf, np.zeros(len(target)))
     for penalty in PENALTIES:
         shrunk = 1 / (values + penalty)
         dual = vectors @ (shrunk * aimed)
-        left_out = dual / ((vectors**2) @ shrunk)
-        error = float((left_out**2).mean())
+        error = float(((dual / ((vectors**2) @ shrunk)) ** 2).mean())
         if error < best[0]:
-            best = (error, centre @ dual)
+            best = (error, dual)
     return best[1]
 
 
