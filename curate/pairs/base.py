@@ -37,6 +37,7 @@ class Role:
         many: It holds a list of faces.
         optional: It may be empty.
         views: Views that this kind always writes for it: column of the row -> name of the view.
+        complete: Rows are refused where one of these views cannot be made; else its column is null there.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Role:
     many: bool = False
     optional: bool = False
     views: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = False
 
 
 @dataclass(frozen=True)

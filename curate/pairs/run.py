@@ -179,7 +179,8 @@ def _lacks(pool: Pool, kind: PairKind, row: Row, shots: Shots) -> str:
             written = shots.written.get(shot_of(pool, kind, row, face))
             if written is None:
                 return "a picture cannot be read any more"
-            if missing := [v for v in role.views.values() if written.views[v] is None]:
+            missing = [v for v in role.views.values() if written.views[v] is None]
+            if missing and role.complete:
                 return f"a face has no {missing[0]}"
     return ""
 

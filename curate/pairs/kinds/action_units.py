@@ -39,7 +39,7 @@ class AuPairs(Selection):
     source = "MagicFace (Wei et al. 2025): AU variations of two frames of one person"
     roles = (
         Role("source", "the face that is given"),
-        Role("target", "the same person otherwise", views={"attr_image": "attributes"}),
+        Role("target", "the same person otherwise", views={"attr_image": "attributes"}, complete=True),
     )
     relations = (Relation("source", "target", identity=SAME),)
     bounds = (

@@ -110,9 +110,9 @@ class EditQuadruples(PairKind):
     doc = "Two photographs with the same edit, as example and query, with one canonical instruction and face masks."
     source = "InstructGIE (Meng et al. 2024): visual prompts of example and query pairs"
     roles = (
-        Role("example_before", "a photograph", views={"example_face_mask": "face_mask"}),
+        Role("example_before", "a photograph", views={"example_face_mask": "face_mask"}, complete=True),
         Role("example_after", "made from it"),
-        Role("query_before", "a photograph of another face", views={"query_face_mask": "face_mask"}),
+        Role("query_before", "a photograph of another face", views={"query_face_mask": "face_mask"}, complete=True),
         Role("query_after", "made from that by the same edit"),
     )
     relations = (

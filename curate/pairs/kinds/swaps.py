@@ -116,8 +116,8 @@ class PartSets(PairKind):
     source = "FuseAnyPart (Yu et al. 2024): one reference for each facial part"
     PARTS: ClassVar[tuple[str, ...]] = ("eyes", "nose", "mouth")
     roles = (
-        Role("target", "whose parts are exchanged", views={f"mask_{p}": f"{p}_mask" for p in PARTS}),
-        *(Role(f"ref_{p}", f"whose {p} are taken", views={f"ref_{p}_mask": f"{p}_mask"}) for p in PARTS),
+        Role("target", "whose parts are exchanged", views={f"mask_{p}": f"{p}_mask" for p in PARTS}, complete=True),
+        *(Role(f"ref_{p}", f"whose {p} are taken", views={f"ref_{p}_mask": f"{p}_mask"}, complete=True) for p in PARTS),
     )
     carries = PLACE
     relations = tuple(Relation("target", f"ref_{p}", identity=DIFFERENT) for p in PARTS)

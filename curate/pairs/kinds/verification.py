@@ -100,7 +100,7 @@ class MirroredHalves(PairKind):
     doc = "A face that looks ahead, its right half with its mirror image, and its left half with its own."
     source = "SymFace (Prakash et al. 2024): hemifaces and their mirrored halves"
     roles = (
-        Role("face", "a photo", views={"right_right": "right_composite", "left_left": "left_composite"}),
+        Role("face", "a photo", views={"right_right": "right_composite", "left_left": "left_composite"}, complete=True),
     )  # fmt: skip
     needs = (labels.MESH, labels.YAW)
     carries = (labels.SYMMETRY, labels.SYMMETRY_APPEARANCE, labels.YAW)
