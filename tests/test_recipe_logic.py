@@ -17,7 +17,7 @@ from PIL import Image
 from curate.recipes.logic.advert import cross_validated, fit_ridge, search, what_if
 from curate.recipes.logic.coded_units import compare_table
 from curate.recipes.logic.dates import from_name, taken, years
-from curate.recipes.logic.designs import Design, Factor, faces_for, pain_plan
+from curate.recipes.logic.designs import Design, Factor, faces_for
 from curate.recipes.logic.distinct import choose, contrasts, distances, mean_distance, most_distinct, motion
 from curate.recipes.logic.lifespans import FLAG, errors_by_bin, lifespans, require
 from curate.recipes.logic.people import FOREIGN, GUARDED, KEPT, NO_VECTOR, NOBODY, UNDECIDED, own_faces, ranked
@@ -58,14 +58,11 @@ def test_every_row_of_a_design_comes_once() -> None:
         Design(2, (Factor("g", (1,)),), (Factor("g", (1,)),))
 
 
-def test_plans_reach_the_published_numbers() -> None:
-    plan = pain_plan(2500, range(1, 11), (-30, 0, 30), {"gender": GENDERS, "race": RACES, "age": AGES})
-    assert plan.totals() == {"samples": 82_500, "heatmaps": 25_000, "identities": 2_500}
-    assert sum(1 for _ in plan.samples.rows()) == 82_500
-    counts = plan.samples.cell_counts().values()
-    assert max(counts) - min(counts) <= 1
+def test_faces_for_a_number_of_rows() -> None:
     assert faces_for(324_000, 180) == 1_800
     assert faces_for(324_001, 180) == 1_801
+    with pytest.raises(UsageError, match="looks"):
+        faces_for(10, 0)
 
 
 @settings(max_examples=30)

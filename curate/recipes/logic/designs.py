@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from schemas import UsageError
 
-IDENTITY, NEUTRAL = "identity", "neutral"
+IDENTITY = "identity"
 
 
 @dataclass(frozen=True)
@@ -106,46 +106,6 @@ def _digits(number: int, factors: Sequence[Factor]) -> dict[str, Any]:
         number, place = divmod(number, len(factor.values))
         found[factor.name] = factor.values[place]
     return {factor.name: found[factor.name] for factor in factors}
-
-
-@dataclass(frozen=True)
-class PainPlan:
-    """A collection like 3DPain: every identity neutral and in pain, from several sides, a heatmap per pain.
-
-    Attributes:
-        samples: Identities x (neutral + pains) x views.
-        heatmaps: Identities x pains: where an expression shows does not depend on the camera.
-    """
-
-    samples: Design
-    heatmaps: Design
-
-    def totals(self) -> dict[str, int]:
-        """Samples, heatmaps and identities."""
-        return {"samples": len(self.samples), "heatmaps": len(self.heatmaps), "identities": self.samples.identities}
-
-
-def pain_plan(
-    identities: int, pains: Sequence[Any], views: Sequence[Any], between: Mapping[str, Sequence[Any]], seed: int = 0
-) -> PainPlan:
-    """The plan of a balanced pain collection.
-
-    3DPain ("Pain in 3D", 2025) names its totals: 82,500 samples, 25,000 heatmaps, 2,500 identities. They come out
-    with ten pains and three views, which is this project's reading of them: 2,500 x (1 + 10) x 3 and 2,500 x 10.
-
-    Args:
-        identities: Their number.
-        pains: Kinds or degrees of pain, without the neutral one.
-        views: Directions of the camera.
-        between: What identities differ in -> its values.
-        seed: See `Design`.
-    """
-    people = tuple(Factor(name, tuple(values)) for name, values in between.items())
-    shown = Factor("expression", (NEUTRAL, *pains))
-    return PainPlan(
-        Design(identities, people, (shown, Factor("view", tuple(views))), seed),
-        Design(identities, people, (Factor("expression", tuple(pains)),), seed),
-    )
 
 
 def faces_for(rows: int, per_face: int) -> int:

@@ -40,11 +40,13 @@ class PainHeat:
         heat: (side, side) in 0-1, 1 where the face changed most; all 0 where nothing changed.
         mass: Region -> its share of the heat; regions overlap.
         inside: Share of the heat in all regions together.
+        area: Share of the face that these regions cover: what `inside` would be if heat lay anywhere on the face.
     """
 
     heat: Map
     mass: dict[str, float]
     inside: float
+    area: float
 
 
 def heatmap(neutral: Pixels, pain: Pixels, blur: float) -> Map:
@@ -92,8 +94,9 @@ def pain_heat(neutral: Pixels, pain: Pixels, parts: Regions) -> PainHeat:
     heat = heatmap(neutral, pain, 0.03 * parts.unit)
     total = float(heat.sum())
     regions = pain_regions(parts)
-    if total <= 0:
-        return PainHeat(heat, dict.fromkeys(regions, 0.0), 0.0)
     every = np.maximum.reduce(list(regions.values()))
+    area = float((parts.face * every).sum() / max(float(parts.face.sum()), 1.0))
+    if total <= 0:
+        return PainHeat(heat, dict.fromkeys(regions, 0.0), 0.0, area)
     mass = {name: float((heat * mask).sum()) / total for name, mask in regions.items()}
-    return PainHeat(heat, mass, float((heat * every).sum()) / total)
+    return PainHeat(heat, mass, float((heat * every).sum()) / total, area)

@@ -1,7 +1,7 @@
 """How alike the makeup on two faces is, whoever wears it: the change of colour at each point of the face's mesh.
 
 A made-up picture is held against its bare one at the points of the mesh, which lie at the same spot on every face; two
-looks are as far apart as these changes are on average. So neither skin nor shape nor light counts, only the makeup.
+looks are as far apart as these changes point in different ways. So neither skin nor shape counts, only the makeup.
 """
 
 from __future__ import annotations
@@ -46,12 +46,16 @@ def _lab(pixels: Pixels) -> NDArray[np.float32]:
 
 
 def look_distance(first: Floats, second: Floats) -> float:
-    """Root mean square of the CIELAB distance between two looks, over the points that both show; NaN if none.
+    """One minus the cosine of two looks' changes, 0-2, over the points that both show; NaN if a look changes nothing.
+
+    How strongly a look is put on does not count. Of ten looks on five adults that chose this distance, one look on two
+    faces was nearer than another look in .947 of cases (root mean square of the differences: .893); see the recipe.
 
     Args:
         first: Of `look`.
         second: Of `look`.
     """
-    square = ((first - second) ** 2).sum(1)
-    known = np.isfinite(square)
-    return float(np.sqrt(square[known].mean())) if known.any() else float("nan")
+    known = np.isfinite(first).all(1) & np.isfinite(second).all(1)
+    a, b = first[known].ravel(), second[known].ravel()
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return 1 - float(a @ b) / lengths if lengths > 0 else float("nan")

@@ -30,13 +30,13 @@ class OwnPersonOptions(Config):
 
     Attributes:
         person: `folder`: each folder of photos is of one person; `all`: all photos are of one.
-        name: The person's name where all photos are of one.
+        name_of_person: The name where all photos are of one.
         threshold: Least average cosine of one person.
         assume_adults: The user's word that faces of unknown age are adults'.
     """
 
     person: str = FOLDER
-    name: str = "person"
+    name_of_person: str = "person"
     threshold: float = SAME_PERSON
     assume_adults: bool = False
 
@@ -77,7 +77,7 @@ class OwnPerson(LayerStep):
 def person_of(name: str, options: OwnPersonOptions) -> str | None:
     """Whose photo it is by its path; None for photos that lie in no folder."""
     if options.person == ALL:
-        return options.name
+        return options.name_of_person
     folder = PurePosixPath(name).parent.as_posix()
     return None if folder == "." else folder
 

@@ -58,7 +58,11 @@ class PainPairs(OwnStep):
             rows.append(_row(pair, site))
         head = list(rows[0]) if rows else ["key"]
         file = write_csv(site.folder / PAIRS, rows, head)
-        facts = {"rise of units": rises(rows), "heat in the regions of pain": _inside(rows)}
+        facts = {
+            "rise of units": rises(rows),
+            "rise of PSPI": _rise_of_pspi(rows),
+            "heat in the regions of pain": _inside(rows),
+        }
         write_json(site.folder / FACTS, facts)
         return Done(len(rows), "pairs", skipped.counts, facts, (file, site.folder / FACTS))
 
@@ -78,7 +82,8 @@ def _row(pair: MadePair, site: Site) -> dict[str, Any]:
     return {
         "key": pair.key, **{kind: f"{kind}/{pair.key}.png" for kind in files}, "source_face": pair.before.face_id,
         "pspi_rest": pair.labels_before.get(labels.PSPI.name), "pspi_pain": after.get(labels.PSPI.name),
-        **{f"heat_{region}": round(told.mass[region], 4) for region in REGIONS}, "heat_inside": round(told.inside, 4),
+        **{f"heat_{region}": round(told.mass[region], 4) for region in REGIONS},
+        "heat_inside": round(told.inside, 4), "regions_area": round(told.area, 4),
         **units, **{c.name: pair.labels_before.get(c.name) for c in READ[2:]},
     }  # fmt: skip
 
@@ -99,8 +104,16 @@ def rises(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _rise_of_pspi(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    both = [(r["pspi_rest"], r["pspi_pain"]) for r in rows]
+    known = [after > before for before, after in both if before is not None and after is not None]
+    return proportion(known).as_dict() if known else {"n": 0}
+
+
 def _inside(rows: list[dict[str, Any]]) -> dict[str, Any]:
     shares = np.array([r["heat_inside"] for r in rows])
     if not len(shares):
         return {"n": 0}
-    return {"n": len(shares), "mean": round(float(shares.mean()), 4), "least": round(float(shares.min()), 4)}
+    area = float(np.mean([r["regions_area"] for r in rows]))
+    return {"n": len(shares), "mean": round(float(shares.mean()), 4), "least": round(float(shares.min()), 4),
+            "share of the face in these regions": round(area, 4)}  # fmt: skip
