@@ -34,6 +34,7 @@ class Input:
         doc: What it holds; for tables, the columns that must be there.
         columns: Columns without which a table is refused; for tables only.
         optional: It may be left out, if no later one is given.
+        empty: A table may be without rows.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Input:
     doc: str
     columns: tuple[str, ...] = ()
     optional: bool = False
+    empty: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

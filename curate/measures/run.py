@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from curate.engine.settings import configure
 from curate.ingest.lists import LIST_SUFFIXES, text_columns
 from curate.measures.base import DATASET, KINDS, PICTURES, Given, Input, Measure, Result
 from curate.measures.registry import measure
-from schemas import UsageError
+from schemas import SchemaError, UsageError
 
 PAIRS_TABLE = "pairs.parquet"
 """What `pairs` leaves in its folder."""
@@ -34,10 +35,28 @@ def run(
     Raises:
         UnknownNameError: for a measure or setting that is none.
         UsageError: for too few or too many inputs, or one that cannot be read.
+        SchemaError: if the measure breaks its contract.
     """
     cls = measure(name)
     made = cls(configure(cls.config_type, settings or {}, cls.name))
-    return made.measure(opened(cls, [Path(p) for p in paths], out, quiet))
+    found = made.measure(opened(cls, [Path(p) for p in paths], out, quiet))
+    check(found, cls.name)
+    return found
+
+
+def check(found: Result, name: str) -> None:
+    """Make sure that a result is what the contract asks for, whoever wrote the measure.
+
+    Raises:
+        SchemaError: if it holds what JSON cannot, NaN among it, or a table whose rows have different keys.
+    """
+    try:
+        json.dumps(found.as_dict(), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(f"the result of measure {name} is no plain JSON data", str(error)) from error
+    for title, rows in found.tables.items():
+        if any(row.keys() != rows[0].keys() for row in rows):
+            raise SchemaError(f"rows of table '{title}' of measure {name} have different columns")
 
 
 def opened(cls: type[Measure], paths: Sequence[Path], out: Path | None = None, quiet: bool = True) -> Given:
@@ -74,6 +93,8 @@ def _open(cls: type[Measure], wanted: Input, path: Path) -> object:
     if missing:
         here = ", ".join(table.column_names)
         raise UsageError(f"{path} has no column {', '.join(missing)}", f"it has {here}", f"{cls.name}: {wanted.doc}")
+    if not (table.num_rows or wanted.empty):
+        raise UsageError(f"{path} has no rows", fix=f"{cls.name} needs {wanted.doc}")
     return table
 
 

@@ -29,7 +29,7 @@ from curate.measures.summary import averaged, by_group, mean_of, members, number
 from schemas import UnknownNameError, UsageError
 from schemas.columns import labels
 
-LAYOUTS = {5: "points-5", 68: "points-68", 98: "points-98", 478: "points-478"}
+LAYOUTS = {5: "points-5", 29: "points-29", 68: "points-68", 98: "points-98", 478: "points-478"}
 NORMALISERS = ("outer_corners", "pupils", "box_diagonal", "box_size")
 MOUTH = slice(48, 68)
 """Points of the mouth among the 68."""

@@ -207,7 +207,7 @@ class HoiAlignment(Measure):
         Input("rows", TABLE, "a row per picture: `picture`, `verb`, `object`, and the person's box `x`, `y`, `width`, "
               "`height` in pixels", ("picture", "verb", "object", "x", "y", "width", "height")),
         Input("detections", TABLE, "a row per detected object: `picture`, `label`, `x`, `y`, `width`, `height`; "
-              "`score` and `verb` if known", ("picture", "label", "x", "y", "width", "height")),
+              "`score` and `verb` if known", ("picture", "label", "x", "y", "width", "height"), empty=True),
     )  # fmt: skip
     config_type = HoiConfig
     config: HoiConfig
