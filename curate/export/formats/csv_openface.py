@@ -32,7 +32,7 @@ INTENSITIES, OCCURRENCES = "openface-17", "openface-18"
 POSE_SIGNS, GAZE_SIGNS = "openface-pose", "openface-gaze"
 POSE_HEAD, GAZE_HEAD = ("pose_Ry", "pose_Rx", "pose_Rz"), ("gaze_angle_x", "gaze_angle_y")
 PLACE_HEAD = ("pose_Tx", "pose_Ty", "pose_Tz")
-HEAD_OF_FACE = "frame,face_id,timestamp,confidence,success".split(",")
+HEAD_OF_FACE = "frame,face_id,timestamp,confidence,success"
 EYES = tuple(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz")
 TOLERANCE = 1e-4
 
@@ -42,7 +42,7 @@ def _unit(name: str) -> str:
 
 
 HEAD = (
-    *HEAD_OF_FACE, *EYES, *GAZE_HEAD, *PLACE_HEAD,
+    *HEAD_OF_FACE.split(","), *EYES, *GAZE_HEAD, *PLACE_HEAD,
     "pose_Rx", "pose_Ry", "pose_Rz", *X_COLUMNS, *Y_COLUMNS,
     *(f"{_unit(u)}_r" for u in taxonomy(INTENSITIES).labels), *(f"{_unit(u)}_c" for u in taxonomy(OCCURRENCES).labels),
 )  # fmt: skip

@@ -34,7 +34,7 @@ from schemas.mapping import mapping
 UNITS = "py-feat-20"
 POSE_SIGNS, GAZE_SIGNS = "py-feat-pose", "py-feat-gaze"
 BOX = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
-POSE_HEAD, GAZE_HEAD = "Yaw,Pitch,Roll".split(","), "gaze_yaw,gaze_pitch".split(",")
+POSE_HEAD, GAZE_HEAD = ("Yaw", "Pitch", "Roll"), tuple(f"gaze_{turn}" for turn in ("yaw", "pitch"))
 EMOTIONS = coding("py-feat").order
 AUS = {f"AU{int(unit.removeprefix('AU')):02d}": unit for unit in taxonomy(UNITS).labels}
 """py-feat's column -> unit."""
