@@ -13,7 +13,7 @@ from curate.export.options import ExportOptions
 from curate.export.run import export
 from curate.export.sample import FaceItem, Sample
 from curate.store import Dataset
-from schemas import UnknownNameError, UsageError, taxonomy
+from schemas import TaxonomyError, UnknownNameError, UsageError, taxonomy
 from schemas.columns import labels
 from tests.export_samples import hard_cases
 
@@ -62,3 +62,19 @@ def test_classes_must_be_labels_of_a_fixed_set() -> None:
         Yolo.preflight(ClassConfig(classes=labels.QUALITY_SCORE.name))
     with pytest.raises(UnknownNameError):
         Yolo.preflight(ClassConfig(classes="emotion_of_mine"))
+
+
+def test_classes_in_the_order_of_another_data_set(ds: Dataset, tmp_path: Path) -> None:
+    emotion = labels.PERCEIVED_EMOTION.name
+    options = ExportOptions(columns=(emotion,), format_settings={"classes": emotion, "order": "raf-db"})
+    done = export(ds, "yolo", tmp_path / "out", options)
+    assert done.comparison is not None and done.comparison.equal, done.comparison.examples
+    told = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text("utf-8"))
+    published = ["Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral"]
+    assert list(told["names"].values()) == [*published, "unknown"]
+    with pytest.raises(TaxonomyError, match="gender-2"):
+        Yolo.preflight(ClassConfig(classes=labels.GENDER.name, order="raf-db"))
+    with pytest.raises(UsageError, match="without classes"):
+        Yolo.preflight(ClassConfig(order="raf-db"))
+    with pytest.raises(UnknownNameError, match="raf-db"):
+        Yolo.preflight(ClassConfig(classes=emotion, order="rafdb"))

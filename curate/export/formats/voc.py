@@ -13,14 +13,14 @@ from annotators.base import Config
 from curate.export.attributes import NAME, VALUE, child, lists_dropped, same_text, texts, values_of
 from curate.export.base import PICTURES, Exporter, Part, Plan
 from curate.export.encode import picture_size
-from curate.export.face_classes import ClassConfig, check_classes, class_labels, class_names, class_of
+from curate.export.face_classes import ClassConfig
 from curate.export.formats.yolo import clipped
 from curate.export.pieces import keep, kept
 from curate.export.sample import FaceItem, Sample
 from curate.export.splits import named, split_of
 from curate.export.ties import write_lines
 from curate.store.parts import replacing
-from schemas import Column, column
+from schemas import Column
 from schemas.columns import faces, images
 
 ROOT = "VOCdevkit/VOC2012"
@@ -52,7 +52,7 @@ class Voc(Exporter):
     def preflight(cls, config: Config) -> None:
         """Refuse a column of classes that has no fixed set of labels."""
         assert isinstance(config, ClassConfig)
-        check_classes(config.classes)
+        config.check()
 
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """Columns whose value is more than one text."""
@@ -60,7 +60,7 @@ class Voc(Exporter):
 
     def needs(self, columns: Sequence[Column]) -> Sequence[Column]:
         """The column of classes, where it is not among the exported ones."""
-        return [column(self.config.classes)] if self.config.classes else []
+        return self.config.columns
 
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Pictures and their XML files; names are kept until `finish`."""
@@ -80,7 +80,7 @@ class Voc(Exporter):
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
         """The list of each split, and the classes as CVAT and Datumaro want to know them."""
-        classes = (f"{name}:::\n" for name in class_names(self.config.classes))
+        classes = (f"{name}:::\n" for name in self.config.names)
         yield write_lines(folder / ROOT / "labelmap.txt", ("# label:color_rgb:parts:actions\n", *classes))
         for split in plan.splits:
             path = folder / SETS / f"{VAL.get(split, named(split))}.txt"
@@ -122,7 +122,7 @@ class Voc(Exporter):
         return root
 
     def _object(self, element: ElementTree.Element, sample: Sample, face: FaceItem, columns: Sequence[Column]) -> None:
-        child(element, NAME, class_of(face, self.config.classes))
+        child(element, NAME, self.config.of(face))
         child(element, "pose", "Unspecified")
         child(element, "truncated", 0)
         child(element, "difficult", 0)
@@ -140,7 +140,7 @@ class Voc(Exporter):
     def _face(self, element: ElementTree.Element) -> FaceItem:
         left, top, right, bottom = (float(element.findtext(f"bndbox/{name}", "")) for name in CORNERS)
         told = {a.findtext(NAME, ""): a.findtext(VALUE, "") for a in element.iter("attribute")}
-        values = values_of(told) | class_labels(element.findtext(NAME, ""), self.config.classes)
+        values = values_of(told) | self.config.labels(element.findtext(NAME, ""))
         box = (left - FIRST, top - FIRST, right - left + FIRST, bottom - top + FIRST)
         return FaceItem(told.get(faces.FACE_ID.name, ""), box, values)
 

@@ -11,11 +11,11 @@ import numpy as np
 from annotators.base import Config
 from curate.export.base import PICTURES, Exporter, Part, Plan
 from curate.export.encode import picture_size
-from curate.export.face_classes import ClassConfig, check_classes, class_labels, class_names, class_of
+from curate.export.face_classes import ClassConfig
 from curate.export.sample import Box, FaceItem, Sample
 from curate.export.splits import named, split_of
 from curate.store.parts import replacing
-from schemas import Column, column
+from schemas import Column
 
 DIGITS = 8
 VAL = {"validation": "val"}
@@ -40,12 +40,12 @@ class Yolo(Exporter):
     def preflight(cls, config: Config) -> None:
         """Refuse a column of classes that has no fixed set of labels."""
         assert isinstance(config, ClassConfig)
-        check_classes(config.classes)
+        config.check()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Classes in the order of their numbers."""
-        return class_names(self.config.classes)
+        return self.config.names
 
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
         """All but the column of classes."""
@@ -53,7 +53,7 @@ class Yolo(Exporter):
 
     def needs(self, columns: Sequence[Column]) -> Sequence[Column]:
         """The column of classes, where it is not among the exported ones."""
-        return [column(self.config.classes)] if self.config.classes else []
+        return self.config.columns
 
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Picture and lines of each sample."""
@@ -104,14 +104,14 @@ class Yolo(Exporter):
         assert face.box is not None
         x, y, w, h = clipped(face.box, sample)
         shares = ((x + w / 2) / sample.width, (y + h / 2) / sample.height, w / sample.width, h / sample.height)
-        number = self.names.index(class_of(face, self.config.classes))
+        number = self.names.index(self.config.of(face))
         return " ".join([str(number), *(f"{v:.{DIGITS}f}" for v in shares)])
 
     def face(self, fields: Sequence[str], width: int, height: int) -> FaceItem:
         """The reverse of `line`, from its first five fields."""
         number, *shares = fields[:5]
         x, y, w, h = (float(s) * side for s, side in zip(shares, (width, height, width, height), strict=True))
-        labels = class_labels(self.names[int(number)], self.config.classes)
+        labels = self.config.labels(self.names[int(number)])
         return FaceItem("", (x - w / 2, y - h / 2, w, h), labels)
 
 
