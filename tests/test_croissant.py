@@ -19,7 +19,7 @@ from annotators.weights import ModelStore
 from curate import api
 from curate.card import Inputs, croissant, validate, write_card
 from curate.card.jsonld import CONTEXT, unstated
-from curate.card.record_sets import _data_type, _json_path
+from curate.card.record_sets import data_type, json_path
 from curate.cli.main import main
 from curate.store import Dataset
 from notebooks.demo_photos import make
@@ -282,13 +282,13 @@ def test_every_declared_column_has_a_type() -> None:
     for column in REGISTRY.values():
         for kind in leaves(column.type):
             text = pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind)
-            assert text == (_data_type(kind) == "sc:Text"), f"{column.name}: {kind}"
+            assert text == (data_type(kind) == "sc:Text"), f"{column.name}: {kind}"
 
 
 @pytest.mark.parametrize("name", ["AU12", "East Asian", "70+", "it's", "a.b", "Pleasure/Ecstasy"])
 def test_a_json_path_finds_any_label(name: str) -> None:
     jsonpath_rw: Any = pytest.importorskip("jsonpath_rw")
-    found = jsonpath_rw.parse(_json_path(name)).find({name: 7, "other": 1})
+    found = jsonpath_rw.parse(json_path(name)).find({name: 7, "other": 1})
     assert [m.value for m in found] == [7]
 
 

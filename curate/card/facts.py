@@ -155,13 +155,13 @@ def measure(ds: Dataset, quiet: bool = True) -> Facts:
     """
     counts = ds.counts()
     present = [REGISTRY[n] for n in ds.columns() if n in REGISTRY]
-    tally = _Tally(present)
+    tally = Tally(present)
     for table in follow(ds.iter_faces(tally.wanted), len(ds.keys(FACES)), "counting", quiet):
         tally.add(table)
     return Facts(
         counts=counts,
         usable=counts.images.get(ImageStatus.OK.value, 0),
-        pictures=_pictures(ds),
+        pictures=pictures(ds, usable_pictures(ds)),
         compositions=tuple(tally.compositions()),
         spreads=tuple(tally.spreads()),
         ledger=tuple(sorted(counts.reasons.items(), key=lambda kv: (-kv[1], kv[0]))),
@@ -176,8 +176,12 @@ def measure(ds: Dataset, quiet: bool = True) -> Facts:
     )
 
 
-class _Tally:
-    """Counts over the faces, one part after another."""
+class Tally:
+    """Counts over the faces, one part after another.
+
+    Args:
+        present: Columns that are there.
+    """
 
     def __init__(self, present: Sequence[Column]) -> None:
         spoken = [c for c in present if c.kind is Kind.LABEL and c.taxonomy and c.group not in BOOKKEEPING]
@@ -252,13 +256,18 @@ def _count(flags: pa.ChunkedArray) -> int:
     return int(pc.sum(flags).as_py() or 0)
 
 
-def _pictures(ds: Dataset) -> Pictures:
+def usable_pictures(ds: Dataset) -> pa.Table:
+    """Rows of the pictures that could be used, as `pictures` needs them."""
     wanted = [
-        images.STATUS, images.LICENCE, images.CONSENT, images.FORMAT, images.HAS_GPS, images.ORIENTATION,
-        images.IS_SYNTHETIC, images.PARENT, images.GENERATOR, images.VIDEO_ID,
+        images.IMAGE_ID, images.STATUS, images.LICENCE, images.CONSENT, images.FORMAT, images.HAS_GPS,
+        images.ORIENTATION, images.IS_SYNTHETIC, images.PARENT, images.GENERATOR, images.VIDEO_ID,
     ]  # fmt: skip
     table = ds.images(wanted)
-    table = table.filter(pc.equal(table.column(images.STATUS.name), ImageStatus.OK.value))
+    return table.filter(pc.equal(table.column(images.STATUS.name), ImageStatus.OK.value))
+
+
+def pictures(ds: Dataset, table: pa.Table) -> Pictures:
+    """Facts of some pictures' rows."""
     synthetic = pc.fill_null(table.column(images.IS_SYNTHETIC.name), False)
     generated = table.filter(synthetic)
     return Pictures(

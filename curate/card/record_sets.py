@@ -134,22 +134,36 @@ def _schema(ds: Dataset, table: str) -> pa.Schema:
 
 
 def _field(table: str, field: pa.Field, label: bool) -> Node:
-    declared = REGISTRY.get(field.name)
     source = {"fileSet": {"@id": f"files/{_id(table)}"}, "extract": {"column": field.name}}
+    return field_of(f"{_id(table)}/{_id(field.name)}", field, source, label)
+
+
+def field_of(key: str, field: pa.Field, source: Mapping[str, Any], label: bool = False, inside: str = "") -> Node:
+    """A Field of a column.
+
+    Args:
+        key: Its id.
+        field: Name and Arrow type; a declared column is described by its declaration.
+        source: Where its values come from.
+        label: Mark it as a label.
+        inside: Key of the value inside the JSON objects that the source gives; empty where it gives the value itself.
+    """
+    declared = REGISTRY.get(field.name)
     node: Node = {
         "@type": "cr:Field",
-        "@id": f"{_id(table)}/{_id(field.name)}",
+        "@id": key,
         "name": field.name,
         "description": describe(declared) or "A column of the dataset's own.",
     }
     if pa.types.is_struct(field.type):
-        node["subField"] = [_part(node["@id"], source, declared, inner) for inner in field.type]
+        node["subField"] = [_part(key, source, declared, inner, inside) for inner in field.type]
         return {**node, **({"dataType": LABEL} if label else {})}
     typed = _typed(field.type, declared)
-    return {**node, **typed, **({"dataType": [typed["dataType"], LABEL]} if label else {}), "source": source}
+    found = {**source, "transform": {"jsonPath": json_path(inside)}} if inside else dict(source)
+    return {**node, **typed, **({"dataType": [typed["dataType"], LABEL]} if label else {}), "source": found}
 
 
-def _part(parent: str, source: Mapping[str, Any], declared: Column | None, field: pa.Field) -> Node:
+def _part(parent: str, source: Mapping[str, Any], declared: Column | None, field: pa.Field, inside: str) -> Node:
     """A field of a struct, reached by a JSON path."""
     docs = taxonomy(declared.taxonomy).docs if declared is not None and declared.taxonomy else {}
     doc = docs.get(field.name, "")
@@ -159,29 +173,34 @@ def _part(parent: str, source: Mapping[str, Any], declared: Column | None, field
         "name": field.name,
         **({"description": doc} if doc else {}),
         **_typed(field.type, declared),
-        "source": {**source, "transform": {"jsonPath": _json_path(field.name)}},
+        "source": {**source, "transform": {"jsonPath": json_path(*filter(None, (inside, field.name)))}},
     }
 
 
-def _json_path(name: str) -> str:
-    """The path to a key; quoted where it is no plain word."""
+def json_path(*names: str) -> str:
+    """The path to a key below others; quoted where one is no plain word."""
+    return ".".join(["$", *map(_step, names)])
+
+
+def _step(name: str) -> str:
     if name.isidentifier():
-        return f"$.{name}"
+        return name
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$.'{escaped}'"
+    return f"'{escaped}'"
 
 
 def _typed(kind: pa.DataType, declared: Column | None) -> Node:
     """Data type, and shape where the value is an array."""
     if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
         size = kind.list_size if pa.types.is_fixed_size_list(kind) else -1
-        return {"dataType": _data_type(kind.value_type), "isArray": True, "arrayShape": str(size)}
+        return {"dataType": data_type(kind.value_type), "isArray": True, "arrayShape": str(size)}
     if declared is not None and declared.kind is Kind.MASK and pa.types.is_binary(kind):
         return {"dataType": "sc:ImageObject"}
-    return {"dataType": _data_type(kind)}
+    return {"dataType": data_type(kind)}
 
 
-def _data_type(kind: pa.DataType) -> str:
+def data_type(kind: pa.DataType) -> str:
+    """Croissant's name of an Arrow type; text where there is none."""
     return next((name for test, name in _TYPES if test(kind)), "sc:Text")
 
 

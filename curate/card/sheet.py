@@ -30,13 +30,13 @@ def build(ds: Dataset, facts: Facts, about: About, evidence: Sequence[Evidence])
         Section("Motivation", tuple(_answers(about, "motivation"))),
         Section("Composition", tuple(_composition(ds, facts))),
         Section("Collection", tuple(_collection(ds, facts, about))),
-        Section("Labels", tuple(_labels(ds, facts, about))),
-        Section("Quality", tuple(_quality(facts))),
+        Section("Labels", tuple(labelled(ds, facts, about))),
+        Section("Quality", tuple(quality(facts))),
         Section("Splits", tuple(_splits(facts))),
-        Section("Known biases and errors", tuple(_biases(evidence))),
-        Section("Children", tuple(_children(facts, about))),
-        Section("Biometric and sensitive data", tuple(_biometric(facts))),
-        Section("Uses", tuple(_uses(about))),
+        Section("Known biases and errors", tuple(biases(evidence))),
+        Section("Children", tuple(children(facts, about))),
+        Section("Biometric and sensitive data", tuple(biometric(facts))),
+        Section("Uses", tuple(uses_of(about))),
         Section("Distribution", tuple(_distribution(facts, about))),
         Section("Maintenance", tuple(_maintenance(ds, about))),
     )
@@ -106,11 +106,12 @@ def _composition(ds: Dataset, facts: Facts) -> Iterator[Block]:
         yield Grid(("reason", "pictures"), tuple((reason, f"{n:,}") for reason, n in facts.ledger), frozenset({1}))
     else:
         yield Paragraph("No picture was left out.")
-    yield from _groups(facts)
-    yield from _ties(facts)
+    yield from groups(facts)
+    yield from ties(facts)
 
 
-def _groups(facts: Facts) -> Iterator[Block]:
+def groups(facts: Facts) -> Iterator[Block]:
+    """Who is shown: shares of every label that says so."""
     if not facts.compositions:
         yield Paragraph("The faces carry no labels of groups, so nothing can be said of who is shown.")
         return
@@ -137,7 +138,7 @@ def _shares(found: Composition) -> Grid:
     return Grid((found.column.name, "faces", "share", "95 % interval"), tuple(rows), frozenset({1, 2, 3}))
 
 
-def _ties(facts: Facts) -> Iterator[Block]:
+def ties(facts: Facts) -> Iterator[Block]:
     """How records hang together: people and copies."""
     yield Paragraph(_ties_of("People, as matched by machine or named by people", "people", facts.people))
     yield Paragraph(_ties_of("Photos that are here more than once", "groups of copies", facts.duplicates))
@@ -163,7 +164,7 @@ def _collection(ds: Dataset, facts: Facts, about: About) -> Iterator[Block]:
         f"this dataset, but stands in the files), {facts.pictures.turned:,} were turned by their EXIF data, and "
         f"{facts.pictures.frames:,} are frames of videos."
     )
-    yield Paragraph(_synthetic(facts))
+    yield Paragraph(synthetic(facts))
     yield from _answers(about, "collection")
 
 
@@ -173,7 +174,8 @@ def _sources(ds: Dataset) -> list[str]:
     return list(dict.fromkeys(PurePosixPath(i.rstrip("/")).name or i for i in inputs))
 
 
-def _synthetic(facts: Facts) -> str:
+def synthetic(facts: Facts) -> str:
+    """How many pictures a generator made, in words."""
     found = facts.pictures
     if not found.synthetic:
         return "No picture is marked as made by a generator."
@@ -184,7 +186,8 @@ def _synthetic(facts: Facts) -> str:
     )
 
 
-def _labels(ds: Dataset, facts: Facts, about: About) -> Iterator[Block]:
+def labelled(ds: Dataset, facts: Facts, about: About) -> Iterator[Block]:
+    """Which layers the labels come from, and the models behind them."""
     if not facts.layers:
         yield Paragraph("The faces carry no labels.")
         return
@@ -235,7 +238,8 @@ def _licence(text: str, commercial: bool | None) -> str:
     return f"{text} (no commercial use)" if commercial is False else text
 
 
-def _quality(facts: Facts) -> Iterator[Block]:
+def quality(facts: Facts) -> Iterator[Block]:
+    """Quantiles of what was measured of the pictures."""
     if facts.spreads:
         rows = tuple(
             (s.column.name, s.column.doc, f"{s.n:,}", *(_number(v, s.column.unit) for v in (s.low, s.median, s.high)))
@@ -268,7 +272,8 @@ def _splits(facts: Facts) -> Iterator[Block]:
             yield Paragraph("Its certificate was counted again from the data for this card, and holds.", "note")
 
 
-def _biases(evidence: Sequence[Evidence]) -> Iterator[Block]:
+def biases(evidence: Sequence[Evidence]) -> Iterator[Block]:
+    """What audits and evaluations found."""
     if not evidence:
         yield Paragraph(
             "Nobody has measured them: no audit and no evaluation of this dataset is at hand. That is not to say that "
@@ -283,7 +288,8 @@ def _biases(evidence: Sequence[Evidence]) -> Iterator[Block]:
             yield Paragraph(f"To be read with care: {limit}", "note")
 
 
-def _children(facts: Facts, about: About) -> Iterator[Block]:
+def children(facts: Facts, about: About) -> Iterator[Block]:
+    """How many faces may be of children."""
     known = facts.counts.faces - facts.age_unknown
     yield Paragraph(
         f"{facts.minors:,} of {known:,} faces with an age label may be children's or teenagers': by age group, by a "
@@ -294,7 +300,8 @@ def _children(facts: Facts, about: About) -> Iterator[Block]:
     yield _answer(about, "collection.children")
 
 
-def _biometric(facts: Facts) -> Iterator[Block]:
+def biometric(facts: Facts) -> Iterator[Block]:
+    """Which columns are biometric or of special categories."""
     if not facts.sensitive:
         yield Paragraph("No label column is marked as biometric or special-category data. Pictures of faces may be.")
         return
@@ -305,7 +312,8 @@ def _biometric(facts: Facts) -> Iterator[Block]:
     yield Grid(("column", "meaning"), tuple((c.name, c.doc) for c in facts.sensitive))
 
 
-def _uses(about: About) -> Iterator[Block]:
+def uses_of(about: About) -> Iterator[Block]:
+    """What it is for, and what not."""
     yield _answer(about, "uses.intended")
     yield _answer(about, "uses.past")
     yield Paragraph("Not to be used for:")

@@ -52,9 +52,16 @@ def export(
     ] = False,
     settings: Settings = [],  # noqa: B006 - typer copies it
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read the export back.")] = False,
+    no_card: Annotated[
+        bool, typer.Option("--no-card", help="No card.md, card.html and croissant.json beside the data.")
+    ] = False,
+    about: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For the card: what only people can say; see facecurate card.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
 ) -> None:
     """Write a dataset in a training format, read it back, and say what was lost."""
+    from curate.card import About, Inputs, read_about
     from curate.cli.evaluate_commands import names_of, pairs_of
     from curate.export.options import ExportOptions
     from curate.export.run import export as run
@@ -64,9 +71,10 @@ def export(
         columns=names_of(columns), where=where, splits=names_of(splits) or (), crop=crop, size=size, form=pictures,
         quality=quality, shard=shard, commercial=commercial, consent=consent, synthetic=synthetic, empty=empty,
         minors=not no_minors, layers=names_of(layers), keep_metadata=keep_metadata, verify=not no_verify, quiet=quiet,
-        format_settings=pairs_of(settings, "--set"),
+        format_settings=pairs_of(settings, "--set"), card=not no_card,
     )  # fmt: skip
-    done = run(Dataset.open(dataset), form, folder, options)
+    said = read_about(about) if about is not None else About()
+    done = run(Dataset.open(dataset), form, folder, options, Inputs(said))
     if not quiet:
         _show(done)
     if done.lost or (done.comparison is not None and not done.comparison.equal):

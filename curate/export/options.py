@@ -35,6 +35,7 @@ class ExportOptions:
         layers: Only these layers speak.
         keep_metadata: Leave EXIF and the like in copied pictures, positions too.
         verify: Read the export back and compare.
+        card: Write a card and a Croissant file beside the data.
         quiet: No progress bar.
     """
 
@@ -54,6 +55,7 @@ class ExportOptions:
     layers: tuple[str, ...] | None = None
     keep_metadata: bool = False
     verify: bool = True
+    card: bool = True
     quiet: bool = True
     format_settings: dict[str, Any] = field(default_factory=dict)
 
@@ -78,6 +80,6 @@ class ExportOptions:
 
     def as_dict(self) -> dict[str, Any]:
         """What decides the content of an export, for its manifest."""
-        left_out = {"quiet", "verify"}
+        left_out = {"quiet", "verify", "card"}
         lists = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
         return {k: v for k, v in lists.items() if k not in left_out}

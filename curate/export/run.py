@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__
+from curate.card.write import Inputs
 from curate.engine.settings import configure
 from curate.export.base import Exporter, Part, Plan
+from curate.export.card import MANIFEST, Told, write_export_card
 from curate.export.compare import Comparison, compare
 from curate.export.crops import NONE
 from curate.export.gather import Gatherer, Lost
@@ -25,9 +27,6 @@ from curate.store import Dataset
 from curate.store.parts import read_json, write_json
 from curate.store.view import FaceView
 from schemas import Column, DatasetError, UsageError
-
-MANIFEST = "facecurate-export.json"
-BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,17 @@ class Export:
     lost: tuple[Lost, ...]
 
 
-def export(ds: Dataset, form: str, folder: str | Path, options: ExportOptions | None = None) -> Export:
-    """Write a dataset in a format, or go on with an export that was stopped, and read it back.
+def export(
+    ds: Dataset, form: str, folder: str | Path, options: ExportOptions | None = None, inputs: Inputs | None = None
+) -> Export:
+    """Write a dataset in a format, or go on with an export that was stopped, read it back, and add its card.
 
     Args:
         ds: The dataset.
         form: Name of the format.
         folder: A new or empty folder, or one with an export of the same data and settings.
         options: See `ExportOptions`.
+        inputs: For the card: what people said of the dataset, and its audits and evaluations.
 
     Raises:
         UsageError: if the settings cannot be carried out or nothing is left to export.
@@ -78,11 +80,12 @@ def export(ds: Dataset, form: str, folder: str | Path, options: ExportOptions | 
     with Gatherer(ds, options, given, writer.forms) as gatherer:
         files = _written(writer, folder, plan, found, options, gatherer)
         lost = tuple(gatherer.lost)
-    manifest = _manifest(ds, identity, found, dropped, files, lost, _blockers(ds, columns, options, found))
-    comparison = None
-    if options.verify:
-        comparison = verified(ds, writer, folder, options, found, columns, dropped)
-        manifest["comparison"] = comparison.as_dict()
+    blockers = _blockers(ds, columns, options, found)
+    comparison = verified(ds, writer, folder, options, found, columns, dropped) if options.verify else None
+    if options.card:
+        told = Told(ds, writer, options, found, plan.columns, dropped, len(lost), blockers, dict(files))
+        files |= _hashed(folder, write_export_card(folder, told, inputs))
+    manifest = _manifest(ds, identity, found, dropped, files, lost, blockers, comparison)
     write_json(folder / MANIFEST, manifest)
     _tidy(folder)
     return Export(folder, manifest, comparison, lost)
@@ -189,7 +192,7 @@ def _blockers(ds: Dataset, columns: Sequence[Column], options: ExportOptions, fo
 
 def _manifest(
     ds: Dataset, identity: dict[str, Any], found: Index, dropped: dict[str, str], files: dict[str, dict[str, Any]],
-    lost: Sequence[Lost], blockers: Sequence[Blocker],
+    lost: Sequence[Lost], blockers: Sequence[Blocker], comparison: Comparison | None,
 ) -> dict[str, Any]:  # fmt: skip
     entries: Callable[[str], list[Entry]] = lambda split: [e for e in found.entries if e.split == split]  # noqa: E731
     return {
@@ -201,7 +204,7 @@ def _manifest(
         "drops": dropped,
         "commercial": {"allowed": not blockers, "blockers": [vars(b) for b in blockers]},
         "files": files,
-        "comparison": None,
+        "comparison": comparison and comparison.as_dict(),
     }
 
 
@@ -228,4 +231,4 @@ def check_files(folder: Path) -> list[str]:
     return found
 
 
-__all__ = ["Export", "check_files", "export"]
+__all__ = ["MANIFEST", "Export", "check_files", "export"]

@@ -95,7 +95,7 @@ def read_listed(folder: Path, suffix: str) -> Iterator[tuple[str, bool, dict[str
             yield from ((split, complete, record) for record in records)
 
 
-NOT_LISTS = ("dataset_info.json", "facecurate-export.json")
+NOT_LISTS = ("croissant.json", "dataset_info.json", "facecurate-export.json")
 """JSON files of an export that are no lists of samples."""
 
 
