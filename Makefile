@@ -30,6 +30,7 @@ check: $(VENV)/.test  ## Lint, format, types, generated docs
 	$(BIN)/python -m curate.annotator_docs --check README.md
 	$(BIN)/python -m curate.generator_docs --check docs README.md
 	$(BIN)/python -m curate.format_docs --check docs
+	$(BIN)/python -m curate.recipe_docs --check docs
 	$(BIN)/python -m curate.pair_docs --check docs
 	$(BIN)/python -m curate.measure_docs --check docs
 	$(BIN)/python -m curate.system_docs --check docs
@@ -47,6 +48,7 @@ docs: $(VENV)/.test  ## Write the generated tables of docs/ and README.md
 	$(BIN)/python -m curate.annotator_docs --write README.md
 	$(BIN)/python -m curate.generator_docs --write docs README.md
 	$(BIN)/python -m curate.format_docs --write docs
+	$(BIN)/python -m curate.recipe_docs --write docs
 	$(BIN)/python -m curate.pair_docs --write docs
 	$(BIN)/python -m curate.measure_docs --write docs
 	$(BIN)/python -m curate.system_docs --write docs

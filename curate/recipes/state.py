@@ -13,6 +13,7 @@ from typing import Any
 from curate import __version__
 from curate.recipes.step import DATASET, Done
 from curate.store.layers import now
+from curate.store.lock import LOCK_FILE
 from curate.store.parts import read_json, write_json
 from schemas import DatasetError, UsageError
 
@@ -68,7 +69,7 @@ class State:
         self.out, self.recipe = out, recipe
         self.entries: dict[str, Entry] = {}
         if not (out / FILE).is_file():
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            if out.exists() and (not out.is_dir() or any(p.name != LOCK_FILE for p in out.iterdir())):
                 raise UsageError(
                     f"{out} holds something else", "a recipe works in a folder of its own", "Name a new one"
                 )

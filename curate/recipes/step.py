@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from annotators.base import Config
+from curate.export.index import LEFT_OUT
 from curate.store import Dataset
 from curate.store.names import LABELS
 from schemas import SchemaError
@@ -157,6 +158,16 @@ class Step(ABC):
         Raises:
             FacecurateError: with one clear line.
         """
+
+
+NOT_MET = LEFT_OUT[0]
+"""How an export names faces that do not meet its condition."""
+
+
+def own_drops(left_out: Mapping[str, int], site: Site, where: str) -> dict[str, int]:
+    """What a step left out itself: not the faces that an earlier selection had dropped already."""
+    known = site.selected and not where
+    return {reason: n for reason, n in left_out.items() if not (known and reason == NOT_MET)}
 
 
 def layer_of(step: str) -> str:

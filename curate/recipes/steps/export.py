@@ -9,7 +9,7 @@ from typing import Any
 from annotators.base import Config
 from curate.export.options import ExportOptions
 from curate.export.run import MANIFEST, export, made
-from curate.recipes.step import Done, Site, Step, option, settings
+from curate.recipes.step import Done, Site, Step, option, own_drops, settings
 from schemas import DatasetError
 
 
@@ -75,7 +75,9 @@ class ExportStep(Step):
             example = next(iter(found.comparison.examples), "")
             raise DatasetError(f"{site.folder} does not come back as it was given", example)
         told = found.manifest
-        dropped = dict(told["left_out"]) | {f"picture lost: {x.reason}": 1 for x in found.lost}
+        dropped = own_drops(told["left_out"], site, self.options.where) | {
+            f"picture lost: {x.reason}": 1 for x in found.lost
+        }
         facts = {
             "samples": told["samples"],
             "not held by the format": told["drops"],

@@ -70,7 +70,7 @@ class Generate(Step):
         """`generate`."""
         o = self.options
         told = ["generate", str(site.dataset), *(p for n in o.generators for p in ("--with", n))]
-        told += [*option("--where", self._where(site)), *option("--count", 0 if o.per_face else o.count)]
+        told += [*option("--where", self._where(site)), *option("--count", None if o.per_face else o.count or None)]
         told += [*option("--per-face", o.per_face or None), *option("--order", o.order if o.order != "best" else "")]
         told += [*option("--seed", o.seed or None), *option("--side", o.side if o.side != 512 else None)]
         told += [*option("--assume-adults", o.assume_adults), *option("--any-split", o.any_split)]

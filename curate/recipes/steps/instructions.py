@@ -18,7 +18,7 @@ from curate.export.sample import Sample
 from curate.export.splits import named
 from curate.recipes.instructions import BEST, TOPICS, Exchange, agrees, exchange, read_columns, topic
 from curate.recipes.samples import choose, samples
-from curate.recipes.step import Done, Site, Step
+from curate.recipes.step import Done, Site, Step, own_drops
 from curate.store.parts import replacing
 from schemas import SchemaError, UsageError
 from schemas.columns import images, labels
@@ -90,7 +90,10 @@ class Instructions(Step):
             files.append(site.folder / f"{split}.json")
             with replacing(files[-1]) as file:
                 file.write(json.dumps(entries, ensure_ascii=False, indent=1).encode())
-        dropped = {**{f"face left out: {k}": n for k, n in chosen.left_out.items()}, **dict(gone.most_common())}
+        dropped = {
+            **{f"face left out: {k}": n for k, n in own_drops(chosen.left_out, site, "").items()},
+            **dict(gone.most_common()),
+        }
         facts = {f"entries of {t}": n for t, n in counts.items()}
         return Done(sum(counts.values()), "entries", dropped, facts, tuple(files))
 

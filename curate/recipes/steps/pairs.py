@@ -11,7 +11,7 @@ from annotators.base import Config
 from curate.export.options import ExportOptions
 from curate.pairs.options import COUNT, PairOptions
 from curate.pairs.run import MANIFEST, made, pairs
-from curate.recipes.step import Done, Site, Step, option, settings
+from curate.recipes.step import Done, Site, Step, option, own_drops, settings
 from schemas import DatasetError
 
 
@@ -82,7 +82,7 @@ class PairStep(Step):
             )
         told = found.manifest
         dropped = {f"row refused: {k}": n for k, n in told["refused"].items()}
-        dropped |= {f"face left out: {k}": n for k, n in told["left_out"].items()}
+        dropped |= {f"face left out: {k}": n for k, n in own_drops(told["left_out"], site, self.options.where).items()}
         facts = {"faces": told["faces"], "people": told["people"], "pictures": told["pictures"]}
         return Done(told["rows"], "rows", dropped, facts, (site.folder / MANIFEST,))
 

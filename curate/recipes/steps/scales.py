@@ -21,7 +21,7 @@ from curate.export.splits import named
 from curate.export.training import caption_of
 from curate.pairs.views.drawings import skeleton_image
 from curate.recipes.samples import choose, samples
-from curate.recipes.step import Done, Site, Step
+from curate.recipes.step import Done, Site, Step, own_drops
 from curate.store.parts import replacing
 from schemas import UnknownNameError, UsageError
 from schemas.columns import faces, labels
@@ -85,7 +85,7 @@ class Scales(Step):
             files.append(site.folder / f"{split}.json")
             with replacing(files[-1]) as file:
                 file.write(json.dumps(entries, ensure_ascii=False, indent=1).encode())
-        dropped = {**chosen.left_out, **dict(gone.most_common())}
+        dropped = {**own_drops(chosen.left_out, site, ""), **dict(gone.most_common())}
         return Done(sum(map(len, lists.values())), "faces", dropped, {"scales": len(self.options.crops)}, tuple(files))
 
     def _entry(self, site: Site, sample: Sample) -> dict[str, Any]:
