@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from annotators.base import Config
 from annotators.crops import Pixels
 from curate.evaluation.intervals import proportion
+from curate.generators.base import CannotGenerate
 from curate.pairs.views.shape_maps import depth_map, depth_picture
 from curate.recipes.layer_steps import OwnStep, gathered, write_csv
 from curate.recipes.made_pairs import MadePair, Skipped, made_pairs, save_picture
@@ -141,10 +142,15 @@ class StyleFolders(OwnStep):
         return Done(len(rows), "pairs", skipped.counts, facts, (path,))
 
     def _depth(self, site: Site, pair: MadePair) -> str | None:
-        if not self.options.depth or pair.before.mesh is None:
+        """File of the mesh's depth; None where it is not asked for, or no mesh lies on the face."""
+        if not self.options.depth:
+            return None
+        try:
+            mesh = pair.before.need_mesh()
+        except CannotGenerate:
             return None
         file = f"{DEPTH}/{_name(pair)}.png"
-        picture = depth_picture(*depth_map(pair.before.mesh, pair.before.side))
+        picture = depth_picture(*depth_map(mesh, pair.before.side))
         with replacing(site.folder / file) as out:
             out.write(cv2.imencode(".png", picture)[1].tobytes())
         return file
