@@ -23,8 +23,8 @@ HEAD = """# Formats that `export` writes
 `facecurate export DATASET FORMAT FOLDER` writes a dataset in one of these forms, reads it back, compares it value by
 value with what was given, and says what the form cannot hold. `facecurate-export.json` beside the data holds size and
 SHA-256 of every file, what was left out and why, and who speaks against commercial use. A stopped call goes on.
-`card.md`, `card.html` and `croissant.json` (Croissant 1.1 + RAI) say what this export holds, counted over its own faces;
-mlcroissant loads the rows of Parquet, JSON lines, CSV and WebDataset. `--no-card` leaves them out.
+`card.md`, `card.html` and `croissant.json` (Croissant 1.1 + RAI) say what this export holds, counted over its own
+faces; mlcroissant loads the rows of Parquet, JSON lines, CSV and WebDataset. `--no-card` leaves them out.
 
 Formats of *faces* hold one sample per face, cut with `--crop` ({crops}) or the whole picture;
 points and boxes go along. Formats of *pictures* hold whole pictures with all their faces.

@@ -168,7 +168,7 @@ class Gatherer:
         found: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}
         by_key: dict[str, list[str]] = {}
         for entry in entries:
-            by_key.setdefault(entry.rows[0][0] if entry.rows else "", []).append(entry.image_id)
+            by_key.setdefault(entry.rows[0][0] if entry.rows else entry.shard, []).append(entry.image_id)
         for key, ids in by_key.items():
             unique = list(dict.fromkeys(ids))
             sources = sources_of(self._ds, key, unique)

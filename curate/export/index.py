@@ -12,19 +12,22 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.export.base import PICTURES
+from curate.export.crops import NONE
 from curate.export.options import ExportOptions
 from curate.export.permission import commercial
 from curate.report.sample import NEEDED as AGE_NEEDED
-from curate.report.sample import minors
+from curate.report.sample import minors, told_minors
 from curate.store import Dataset
 from curate.store.condition import Condition
-from curate.store.names import FACES
+from curate.store.images import replaced
+from curate.store.names import FACES, IMAGES
 from curate.store.view import FaceView
 from schemas import REGISTRY, Column, ImageStatus, Kind, UsageError
 from schemas.columns import faces, images, labels
 
 Ints = NDArray[np.int64]
 ABOUT = (faces.FACE_ID, faces.IMAGE_ID, images.SPLIT, images.LICENCE, images.CONSENT, images.IS_SYNTHETIC)
+PICTURE = (images.IMAGE_ID, images.STATUS, images.SPLIT, images.LICENCE, images.CONSENT, images.IS_SYNTHETIC)
 ORDER = ("train", "validation", "val", "test")
 """Splits come in this order, others after them by name, and what is in none last."""
 LEFT_OUT = (
@@ -45,6 +48,7 @@ class Entry:
         split: Its split.
         rows: Shard and row of each of its faces; empty for a picture without one.
         image_id: Its picture.
+        shard: Where that picture is listed, if it has no face.
     """
 
     key: str
@@ -52,6 +56,7 @@ class Entry:
     split: str
     rows: tuple[tuple[str, int], ...]
     image_id: str
+    shard: str = ""
 
 
 @dataclass
@@ -113,13 +118,14 @@ def index(ds: Dataset, options: ExportOptions, unit: str) -> Index:
     names = list(dict.fromkeys([*names, *(condition.names if condition else ())]))
     wanted = [view.want(n) for n in names]
     found: dict[str, list[tuple[str, int, str]]] = {}
-    result, seen = Index([]), _replaced(ds)
+    result, gone, young, faced = Index([]), replaced(ds), _young(ds, view, options, unit), set[str]()
     for key in ds.keys(FACES):
         table = view.part(key, wanted)
-        reasons = _reasons(table, options, condition, seen)
+        reasons = _reasons(table, options, condition, gone, young)
         ids = table.column(faces.IMAGE_ID.name).to_pylist()
         splits = table.column(images.SPLIT.name).to_pylist()
         licences = table.column(images.LICENCE.name).to_pylist()
+        faced.update(ids)
         for row in np.flatnonzero(reasons == 0).tolist():
             if ids[row] not in found:
                 result.licences[licences[row] or ""] += 1
@@ -127,7 +133,7 @@ def index(ds: Dataset, options: ExportOptions, unit: str) -> Index:
         counts = np.bincount(reasons[reasons > 0], minlength=len(LEFT_OUT) + 1)
         result.left_out.update({LEFT_OUT[i]: int(n) for i, n in enumerate(counts[1:]) if n})
     if options.empty and unit == PICTURES:
-        found |= _pictures_without_faces(ds, found, options)
+        _add_pictures_without_faces(ds, faced, options, (gone, young), found, result)
     if not found:
         why = ", ".join(f"{n:,} faces: {reason}" for reason, n in result.left_out.items()) or "it has no faces"
         raise UsageError(f"nothing of {ds.path} is left to export", why)
@@ -136,9 +142,17 @@ def index(ds: Dataset, options: ExportOptions, unit: str) -> Index:
 
 
 def _reasons(
-    table: pa.Table, options: ExportOptions, condition: Condition | None, replaced: pa.Array
+    table: pa.Table, options: ExportOptions, condition: Condition | None, gone: pa.Array, young: pa.Array
 ) -> NDArray[np.int64]:
-    """Number of the first reason in `LEFT_OUT` that keeps each face out, from 1; 0 for those that stay."""
+    """Number of the first reason in `LEFT_OUT` that keeps each face out, from 1; 0 for those that stay.
+
+    Args:
+        table: Faces, or pictures.
+        options: Choices of the export.
+        condition: A condition over the faces.
+        gone: `image_id`s of pictures that are no longer in their files.
+        young: The same of those that may show a minor.
+    """
     n = table.num_rows
     reason = np.zeros(n, np.int64)
 
@@ -150,7 +164,7 @@ def _reasons(
         met[np.asarray(condition.rows(table), np.int64)] = True
         leave(~met, "does not meet the condition")
     rejected = _flags(table, labels.REVIEW_REJECTED)
-    rejected |= _mask(pc.is_in(table.column(faces.IMAGE_ID.name), value_set=replaced))
+    rejected |= _mask(pc.is_in(table.column(faces.IMAGE_ID.name), value_set=gone))
     leave(rejected, "rejected by a reviewer")
     if options.splits:
         inside = pc.is_in(table.column(images.SPLIT.name), value_set=pa.array(options.splits, pa.string()))
@@ -167,7 +181,8 @@ def _reasons(
         leave(made if options.synthetic == "without" else ~made,
               "generated" if options.synthetic == "without" else "not generated")  # fmt: skip
     if not options.minors:
-        leave(minors(table), "may show a minor")
+        shown = _mask(pc.is_in(table.column(images.IMAGE_ID.name), value_set=young))
+        leave(shown | minors(table), "may show a minor")
     return reason
 
 
@@ -181,23 +196,36 @@ def _mask(values: pa.ChunkedArray) -> NDArray[np.bool_]:
     return np.array(pc.fill_null(values, False).to_numpy(), bool)
 
 
-def _replaced(ds: Dataset) -> pa.Array:
-    from curate.store.images import replaced
+def _young(ds: Dataset, view: FaceView, options: ExportOptions, unit: str) -> pa.Array:
+    """Pictures that may show a minor, by their own list's word, and in whole pictures by any of their faces."""
+    if options.minors:
+        return pa.array([], pa.string())
+    found = [told_minors(ds)]
+    if options.crop == NONE or unit == PICTURES:
+        known = set(view.columns())
+        wanted = [view.want(c.name) for c in dict.fromkeys(AGE_NEEDED) if c.name in known]
+        for key in ds.keys(FACES):
+            table = view.part(key, wanted)
+            found.append(table.column(faces.IMAGE_ID.name).filter(pa.array(minors(table))).combine_chunks())
+    return pc.unique(pa.chunked_array(found, pa.string()))
 
-    return replaced(ds)
 
-
-def _pictures_without_faces(
-    ds: Dataset, found: dict[str, list[tuple[str, int, str]]], options: ExportOptions
-) -> dict[str, list[tuple[str, int, str]]]:
-    table = ds.images([images.IMAGE_ID, images.STATUS, images.SPLIT])
-    more = {}
-    for row in table.to_pylist():
-        image_id, split = row[images.IMAGE_ID.name], row[images.SPLIT.name] or ""
-        usable = row[images.STATUS.name] == ImageStatus.OK.value and (not options.splits or split in options.splits)
-        if usable and image_id not in found:
-            more[image_id] = [("", -1, split)]
-    return more
+def _add_pictures_without_faces(
+    ds: Dataset, faced: set[str], options: ExportOptions, barred: tuple[pa.Array, pa.Array],
+    found: dict[str, list[tuple[str, int, str]]], result: Index,
+) -> None:  # fmt: skip
+    """Pictures in which no face was found, by the same rules for licence, consent, split and origin."""
+    table = ds.images(PICTURE)
+    table = table.filter(pc.equal(table.column(images.STATUS.name), ImageStatus.OK.value))
+    stays = _reasons(table, options, None, *barred) == 0
+    empty = {row[images.IMAGE_ID.name]: row for row, ok in zip(table.to_pylist(), stays, strict=True) if ok}
+    empty = {i: row for i, row in empty.items() if i not in faced}
+    for key in ds.keys(IMAGES) if empty else ():
+        for i in ds.read(IMAGES, key, [images.IMAGE_ID]).column(0).to_pylist():
+            row = empty.pop(i, None)
+            if row is not None:
+                found[i] = [(key, -1, row[images.SPLIT.name] or "")]
+                result.licences[row[images.LICENCE.name] or ""] += 1
 
 
 def _entries(ds: Dataset, found: dict[str, list[tuple[str, int, str]]], unit: str) -> list[Entry]:
@@ -210,7 +238,8 @@ def _entries(ds: Dataset, found: dict[str, list[tuple[str, int, str]]], unit: st
                 continue
             places = tuple((key, row) for key, row, _ in rows if row >= 0)
             if unit == PICTURES:
-                entries.append(Entry(short[image_id], len(entries), split, places, image_id))
+                shard = "" if places else rows[0][0]
+                entries.append(Entry(short[image_id], len(entries), split, places, image_id, shard))
                 continue
             for number, place in enumerate(places):
                 entries.append(Entry(f"{short[image_id]}_{number}", len(entries), split, (place,), image_id))

@@ -155,19 +155,17 @@ def rows_for(dataset: Dataset, key: str, image_ids: pa.Array, names: list[str]) 
     not among them. Of several rows with one id the one that is `ok` counts (the others are duplicates).
     """
     wanted = list(dict.fromkeys([IMAGE_ID.name, STATUS.name, *names]))
-    keys = dataset.keys(TABLE)
-    order = [k for k in (key,) if k in keys] + [k for k in reversed(keys) if k != key]
     tables = []
     missing = pc.unique(image_ids.drop_null())
-    for candidate in order:
-        if not len(missing):
-            break
+    for candidate in _nearest(dataset, key) if len(missing) else ():
         ids = dataset.read(TABLE, candidate, [IMAGE_ID]).column(IMAGE_ID.name)
         if not pc.any(pc.is_in(ids, value_set=missing)).as_py():
             continue
         rows = image_rows(dataset, [candidate], wanted)
         tables.append(rows.filter(pc.is_in(rows.column(IMAGE_ID.name), value_set=missing)))
         missing = missing.filter(pc.invert(pc.is_in(missing, value_set=as_array(ids))))
+        if not len(missing):
+            break
     if not tables:
         return {n: pa.nulls(len(image_ids), IMAGES[n].type if n in IMAGES else pa.null()) for n in names}
     found = join(tables)
@@ -175,6 +173,13 @@ def rows_for(dataset: Dataset, key: str, image_ids: pa.Array, names: list[str]) 
     found = found.take(pc.sort_indices(pa.table({"not_ok": not_ok}), [("not_ok", "ascending")]))
     position = pc.index_in(image_ids, value_set=as_array(found.column(IMAGE_ID.name)))
     return {n: as_array(found.column(n)).take(position) for n in names}
+
+
+def _nearest(dataset: Dataset, key: str) -> Iterator[str]:
+    """A shard, then the others from the newest back; those are listed only when they are asked for."""
+    if dataset.has(TABLE, key):
+        yield key
+    yield from (other for other in reversed(dataset.keys(TABLE)) if other != key)
 
 
 def image_field(name: str, kind: pa.DataType) -> pa.Field:
