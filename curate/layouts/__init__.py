@@ -1,0 +1,1 @@
+"""Lists and folders that training scripts read and that are not made of pairs of faces: views, protocols, latents."""
