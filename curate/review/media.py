@@ -82,18 +82,23 @@ class Below(Media):
         root: The folder.
         prefix: Address of the folder; paths are added to it.
         folder: Name of the folder of copies.
+
+    Attributes:
+        used: Folders in the root that pictures were found in or copied to.
     """
 
     def __init__(self, root: Path, prefix: str, folder: str) -> None:
         super().__init__()
         self.root, self.prefix = root.resolve(), prefix
         self.copies = self.root / COPIES / folder
+        self.used: dict[str, None] = {}
         if not self.root.is_dir():
             raise UsageError(f"{root} is not a folder", fix="Give --media-root the folder that the server serves")
 
     def address(self, row: Mapping[str, Any]) -> str:
         """The address of the file, or of a copy of it."""
         path = self._in_place(row) or self._copy(row)
+        self.used[path.relative_to(self.root).parts[0]] = None
         return self.prefix + quote(path.relative_to(self.root).as_posix())
 
     def _in_place(self, row: Mapping[str, Any]) -> Path | None:
@@ -102,8 +107,8 @@ class Below(Media):
         if local is None or not fits or not _plain(row) or row[images.HAS_GPS.name]:
             return None
         path = Path(os.path.abspath(local))  # noqa: PTH100 - a link below the root is served where it stands
-        if not path.is_relative_to(self.root):
-            return None
+        if not path.is_relative_to(self.root) or path.parent == self.root:
+            return None  # Label Studio serves folders below its root, but not what lies in the root itself
         if not path.is_file():
             raise Lost("it is gone")
         return path

@@ -15,7 +15,7 @@ from curate.review.ledger import Ledger
 from curate.review.newer import Conflict, conflicts
 from curate.review.reading import Reading, Refusal
 from curate.review.rows import Sheet
-from curate.review.server import Server, Task
+from curate.review.server import Server, Task, connected
 from curate.review.shown import Gallery, Picture
 from curate.store import Dataset, LayerInfo
 from curate.store.human import columns_of, write_faces, write_word
@@ -63,10 +63,10 @@ def pull(ds: Dataset, name: str, server: Server | None = None, quiet: bool = Tru
         ReviewError: if the server does not answer or refuses; what was taken stays.
     """
     book = ledgers.load(ds, name)
-    server = server or Server(book.url)
-    who = server.users()
     since = max(book.home.values(), default="")
-    found = list(follow(server.tasks(book.project, since, whole=True), 0, "fetching", quiet))
+    with connected(book.url, server) as there:
+        who = there.users()
+        found = list(there.tasks(book.project, since, whole=True))
     with ds.lock():
         return take(ds, book, found, who, quiet)
 

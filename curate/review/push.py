@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from curate import __version__
@@ -13,8 +12,8 @@ from curate.identity.progress import follow
 from curate.review import ledger as ledgers
 from curate.review.controls import PICTURE
 from curate.review.ledger import Ledger
-from curate.review.media import Lost, Media, media
-from curate.review.server import DATASET, ID, ReviewError, Server
+from curate.review.media import Below, Lost, Media, media
+from curate.review.server import DATASET, ID, ReviewError, Server, checked, connected
 from curate.review.shown import Gallery, Picture, chosen
 from curate.review.spec import Spec, config
 from curate.review.task import prediction
@@ -118,8 +117,8 @@ def push(ds: Dataset, options: PushOptions, server: Server | None = None) -> Pus
     blind = sum(book.is_blind(i) for i in wanted)
     if options.dry_run and not book.project:
         return Pushed(0, "", len(wanted), 0, len(wanted), blind, _count(source, book, wanted))
-    with media(book.media) as ways:
-        return _push(ds, source, book, wanted, options, ways, server or Server(book.url))
+    with media(book.media) as ways, connected(book.url, server) as there:
+        return _push(ds, source, book, wanted, options, ways, there)
 
 
 def _push(
@@ -134,14 +133,14 @@ def _push(
     if options.dry_run:
         counted = _count(source, book, new)
         return Pushed(book.project, page, len(wanted), len(wanted) - len(new), len(new), blind, counted)
-    if book.media.get("kind") == "local":
-        server.local_storage(book.project, _storage(book))
     late, gallery = book.sending, Gallery(source, book.spec, book.layers)
     lost: list[tuple[str, str]] = []
     sent = faces = 0
     chunks = [new[i : i + CHUNK] for i in range(0, len(new), CHUNK)]
     for chunk in follow(chunks, len(chunks), "sending", options.quiet):
         tasks = list(_tasks(gallery, book, chunk, ways, lost))
+        if book.media.get("kind") == "local" and isinstance(ways, Below):
+            server.local_storages(book.project, [str(ways.root / name) for name in ways.used])
         book = book.with_(ds, sending=True)
         sent += server.add(book.project, tasks)
         book = book.with_(ds, sending=False)
@@ -170,8 +169,6 @@ def _book(ds: Dataset, options: PushOptions) -> Ledger:
     ways = dict(options.media or {"kind": "embedded"}) | {"folder": f"{ds.path.resolve().name}-{options.name}"}
     with media(ways):
         pass
-    from curate.review.server import checked
-
     names = tuple(i.name for i in ds.layers())
     book = Ledger(
         options.name, checked(options.url), options.spec or Spec(), ledgers.note_for(ds), revision=ds.info.revision,
@@ -198,10 +195,6 @@ def _project(ds: Dataset, book: Ledger, server: Server) -> Ledger:
     title = f"{ds.info.name or ds.path.resolve().name}: {book.name}"[:50]
     number = found or server.create_project(title, config(book.spec), book.note, book.overlap)
     return book.with_(ds, project=number)
-
-
-def _storage(book: Ledger) -> str:
-    return str(Path(book.media["root"]).resolve())
 
 
 def _arrived(server: Server, book: Ledger) -> set[str]:

@@ -49,6 +49,16 @@ class Task:
     drafts: int = 0
 
 
+@contextmanager
+def connected(url: str, server: Server | None = None) -> Iterator[Server]:
+    """The server that is given, or one that is opened at an address and closed afterwards."""
+    if server is not None:
+        yield server
+        return
+    with Server(url) as made:
+        yield made
+
+
 def token_for(url: str) -> str:
     """The token for a server: from the environment, else from the keyring.
 
@@ -114,6 +124,7 @@ class Server:
         except ImportError:
             raise MissingExtraError("label-studio-sdk", "review") from None
         self._token = token or token_for(self.url)
+        self._storages: set[tuple[int, str]] = set()
         self._http = httpx.Client(timeout=SECONDS, follow_redirects=False, verify=True)
         made: Any = LabelStudio
         with self.asking():
@@ -148,8 +159,8 @@ class Server:
 
     def _reason(self, error: Any) -> str:
         body = error.body
-        told = body.get("detail") if isinstance(body, dict) else body
-        text = told if isinstance(told, str) else json.dumps(body, default=str)
+        told = body.get("validation_errors") or body.get("detail") if isinstance(body, dict) else body
+        text = told if isinstance(told, str) else json.dumps(told or body, default=str)
         return self._hidden(f"{error.status_code}: {text[:300]}")
 
     def _hidden(self, text: str) -> str:
@@ -225,12 +236,16 @@ class Server:
             for task in self._client.tasks.list(project=project, page_size=PAGE, **asked):
                 yield _task(task)
 
-    def local_storage(self, project: int, path: str) -> None:
-        """Let the project read a folder on the server's machine, unless it may already."""
-        with self.asking():
-            known = self._client.import_storage.local.list(project=project)
-            if not any(s.path == path for s in known):
-                self._client.import_storage.local.create(project=project, path=path, use_blob_urls=True)
+    def local_storages(self, project: int, paths: Sequence[str]) -> None:
+        """Let the project read folders on the server's machine, those that it may not yet."""
+        for path in paths:
+            if (project, path) in self._storages:
+                continue
+            with self.asking():
+                known = self._client.import_storage.local.list(project=project)
+                if not any(s.path == path for s in known):
+                    self._client.import_storage.local.create(project=project, path=path, use_blob_urls=True)
+            self._storages.add((project, path))
 
     def fetch(self, path: str) -> tuple[int, str]:
         """Open a path on the server with the token's rights: status and kind of content."""

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-from tests.services.mongod import free_port
+from services.mongod import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -90,6 +89,17 @@ class Server:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def sign_up(self, email: str) -> str:
+        """A further user; gives their token."""
+        import httpx
+
+        invite = httpx.get(f"{self.url}/api/invite", headers={"Authorization": f"Token {self.token}"}).json()
+        with httpx.Client(follow_redirects=True, base_url=self.url) as client:
+            page = client.get(invite["invite_url"])
+            form = {"csrfmiddlewaretoken": client.cookies["csrftoken"], "email": email, "password": PASSWORD}
+            client.post(str(page.url), data=form, headers={"Referer": self.url}).raise_for_status()
+            return str(client.get("/api/current-user/token").json()["token"])
 
     def _environment(self) -> dict[str, str]:
         return {
