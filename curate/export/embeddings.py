@@ -13,11 +13,12 @@ from annotators.base import Config
 from curate.export.sample import Sample
 from curate.export.splits import named
 from curate.export.training import need
-from schemas import MissingExtraError, UnknownNameError
+from schemas import MissingExtraError, UnknownNameError, UsageError
 from schemas.columns import labels
 
 FOLDER = "embeddings"
 SUFFIXES = {"npy": ".npy", "safetensors": ".safetensors", "torch": ".bin"}
+OWN = labels.EMBEDDING.shape[0]
 KEY = "embedding"
 """Name of the tensor in a safetensors file."""
 ANNOTATE = "Run: facecurate annotate DATASET -a identity"
@@ -30,9 +31,12 @@ class EmbeddingConfig(Config):
 
     Attributes:
         files: `npy`, `safetensors`, or `torch`, which `torch.save` pickles and the original scripts load.
+        width: Numbers in a file; zeros follow the embedding's own, which changes no length and no cosine, so that
+            scripts that expect 512 numbers read it. 0 writes the embedding as it is.
     """
 
     files: str = "npy"
+    width: int = 0
 
 
 def check_config(config: EmbeddingConfig) -> None:
@@ -40,15 +44,26 @@ def check_config(config: EmbeddingConfig) -> None:
 
     Raises:
         UnknownNameError: for another kind of file.
+        UsageError: for a width that does not hold the embedding.
         MissingExtraError: if the library is absent.
     """
+    if config.width and config.width < OWN:
+        raise UsageError(f"width={config.width}", f"the embedding has {OWN} numbers", "Leave it out, or give 512")
     if config.files not in SUFFIXES:
         raise UnknownNameError("kind of embedding file", config.files, SUFFIXES)
     to_bytes(np.zeros(1, np.float32), config.files)
 
 
-def embedding_file(sample: Sample, files: str, folder: str = FOLDER) -> dict[str, bytes]:
+def embedding_file(
+    sample: Sample, config: EmbeddingConfig, folder: str = FOLDER, as_row: bool = False
+) -> dict[str, bytes]:
     """Path below the export and bytes of the face's embedding; empty where it has none.
+
+    Args:
+        sample: With one face.
+        config: How it is written.
+        folder: Of the files.
+        as_row: Shape (1, width) instead of (width,).
 
     Raises:
         UsageError: if the dataset has no embeddings.
@@ -56,8 +71,15 @@ def embedding_file(sample: Sample, files: str, folder: str = FOLDER) -> dict[str
     value = need(sample.faces[0], labels.EMBEDDING, ANNOTATE)
     if value is None:
         return {}
-    name = f"{folder}/{named(sample.split)}/{sample.key[:2]}/{sample.key}{SUFFIXES[files]}"
-    return {name: to_bytes(np.asarray(value, np.float32), files)}
+    name = f"{folder}/{named(sample.split)}/{sample.key[:2]}/{sample.key}{SUFFIXES[config.files]}"
+    vector = np.zeros(max(config.width, OWN), np.float32)
+    vector[:OWN] = np.asarray(value, np.float32)
+    return {name: to_bytes(vector[None] if as_row else vector, config.files)}
+
+
+def own(vector: Floats) -> Floats:
+    """The embedding of a file that may be wider, shape (128,)."""
+    return vector.ravel()[:OWN]
 
 
 def to_bytes(vector: Floats, files: str) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from annotators.base import Config
 from curate.export.base import Exporter, Part, Plan
-from curate.export.embeddings import EmbeddingConfig, check_config, embedding_file, from_bytes, kind_of
+from curate.export.embeddings import EmbeddingConfig, check_config, embedding_file, from_bytes, kind_of, own
 from curate.export.facial import facial_caption, facial_labels, part_pictures, spoken
 from curate.export.sample import FaceItem, Sample
 from curate.export.splits import named
@@ -93,7 +93,7 @@ class Fgid(Exporter):
         for split, _, record in read_listed(folder, SUFFIX):
             values: dict[str, Any] = {labels.CAPTION.name: record[PERSON] or None, **facial_labels(record[FACIAL])}
             if (file := record.get(EMBEDDED)) is not None:
-                values[labels.EMBEDDING.name] = from_bytes((folder / file).read_bytes(), kind_of(file))
+                values[labels.EMBEDDING.name] = own(from_bytes((folder / file).read_bytes(), kind_of(file)))
             yield stored(folder, record[RESIZED], split, FaceItem(labels=values))
 
     def same(self, column: Column, given: Any, found: Any) -> bool:
@@ -106,7 +106,7 @@ class Fgid(Exporter):
         record = {"origin_IMG": file, RESIZED: file, PERSON: caption_of(face), FACIAL: facial}
         masks = _masks(sample)
         record |= {name.partition("/")[0]: name for name in masks}
-        embedding = embedding_file(sample, self.config.files, FACE_ID)
+        embedding = embedding_file(sample, self.config, FACE_ID, as_row=True)
         for name in embedding:
             record[EMBEDDED] = name
         complete = bool(record[PERSON] and facial and embedding)

@@ -11,7 +11,7 @@ import numpy as np
 
 from annotators.base import Config
 from curate.export.base import Exporter, Part, Plan
-from curate.export.embeddings import EmbeddingConfig, check_config, embedding_file, from_bytes, kind_of
+from curate.export.embeddings import EmbeddingConfig, check_config, embedding_file, from_bytes, kind_of, own
 from curate.export.formats.ip_adapter import ANNOTATE
 from curate.export.plain import to_plain
 from curate.export.sample import FaceItem, Sample
@@ -90,7 +90,7 @@ class InstantID(Exporter):
             if record["landmarks"] is not None:
                 values[faces.POINTS_5.name] = np.array(record["landmarks"], np.float32)
             if (file := record.get(self.config.key)) is not None:
-                values[labels.EMBEDDING.name] = from_bytes((folder / file).read_bytes(), kind_of(file))
+                values[labels.EMBEDDING.name] = own(from_bytes((folder / file).read_bytes(), kind_of(file)))
             left, top, right, bottom = record["bbox"]
             face = FaceItem("", (left, top, right - left, bottom - top), values)
             yield stored(folder, record["file_name"], split, face)
@@ -104,7 +104,7 @@ class InstantID(Exporter):
         assert face.box is not None
         x, y, w, h = face.box
         points = face.labels.get(faces.POINTS_5.name)
-        files = embedding_file(sample, self.config.files)
+        files = embedding_file(sample, self.config)
         record = {
             "file_name": file,
             "additional_feature": one_line(need(face, labels.CAPTION, ANNOTATE)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 from annotators.base import Config
 from curate.export.base import Exporter, Part, Plan
-from curate.export.embeddings import EmbeddingConfig, check_config, embedding_file, from_bytes, kind_of
+from curate.export.embeddings import EmbeddingConfig, check_config, embedding_file, from_bytes, kind_of, own
 from curate.export.formats.ip_adapter import ANNOTATE
+from curate.export.identity_captions import identity_caption
 from curate.export.sample import FaceItem, Sample
 from curate.export.training import (
     Told,
@@ -35,15 +37,20 @@ class FaceIDConfig(EmbeddingConfig):
 
     Attributes:
         prefix: Stands before their paths, since the script opens them from where it runs; such as `OUT/`.
+        identity_only: Texts tell perceived gender and age alone: no expression, gaze, pose, picture or background.
+        seed: Same seed and face, same words of such texts.
     """
 
     prefix: str = ""
+    identity_only: bool = False
+    seed: int = 0
 
 
 class IPAdapterFaceID(Exporter):
     """`<split>.json` with `image_file`, `text` and `id_embed_file`; faces without embedding stand in `rest/`.
 
-    The embeddings are SFace's, 128 wide, where the original has InsightFace's 512: set the projection's input to 128.
+    The embeddings are SFace's, 128 wide, where the original has InsightFace's 512: set the projection's input to 128,
+    or write files of 512 with `width=512`.
     The original script loads `files=torch` with `torch.load`; plain arrays need `numpy.load` there. Embeddings are
     biometric data.
     """
@@ -61,8 +68,11 @@ class IPAdapterFaceID(Exporter):
         check_config(config)
 
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
-        """All but caption and embedding."""
-        return only(columns, [labels.CAPTION, labels.EMBEDDING], "a record holds caption and embedding alone")
+        """All but caption and embedding; with `identity_only` the caption too."""
+        dropped = only(columns, [labels.CAPTION, labels.EMBEDDING], "a record holds caption and embedding alone")
+        if self.config.identity_only and labels.CAPTION in columns:
+            dropped[labels.CAPTION.name] = "with identity_only texts tell perceived gender and age alone"
+        return dropped
 
     def needs(self, columns: Sequence[Column]) -> Sequence[Column]:
         """Caption and embedding."""
@@ -82,7 +92,7 @@ class IPAdapterFaceID(Exporter):
             values: dict[str, Any] = {labels.CAPTION.name: record["text"] or None}
             if complete:
                 file = record["id_embed_file"].removeprefix(self.config.prefix)
-                values[labels.EMBEDDING.name] = from_bytes((folder / file).read_bytes(), kind_of(file))
+                values[labels.EMBEDDING.name] = own(from_bytes((folder / file).read_bytes(), kind_of(file)))
             yield stored(folder, record["image_file"], split, FaceItem(labels=values))
 
     def same(self, column: Column, given: Any, found: Any) -> bool:
@@ -91,7 +101,9 @@ class IPAdapterFaceID(Exporter):
 
     def _told(self, sample: Sample, file: str) -> Told:
         text = one_line(need(sample.faces[0], labels.CAPTION, ANNOTATE))
-        files = embedding_file(sample, self.config.files)
+        if self.config.identity_only:
+            text = identity_caption(text, random.Random(f"{self.config.seed}:{sample.key}"))
+        files = embedding_file(sample, self.config)
         record = {"image_file": file, "text": text}
         for name in files:
             record["id_embed_file"] = self.config.prefix + name

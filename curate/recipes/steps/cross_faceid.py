@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from annotators.base import Config
+from curate.export.embeddings import OWN, EmbeddingConfig, check_config, from_bytes, kind_of, to_bytes
 from curate.export.embeddings import SUFFIXES as FILES
-from curate.export.embeddings import EmbeddingConfig, check_config, from_bytes, kind_of, to_bytes
 from curate.export.formats.instantid_jsonl import KEYS
 from curate.export.plain import to_plain
 from curate.export.splits import named
@@ -36,11 +36,13 @@ class CrossFaceIDOptions(Config):
         pairs: Name of the step that wrote pairs of whole pictures.
         files: `npy`, `safetensors` or `torch`.
         key: Key of the embedding's file.
+        width: Numbers in a file, the rest zeros; 0 writes the embedding as it is.
     """
 
     pairs: str
     files: str = "npy"
     key: str = KEYS[0]
+    width: int = 0
 
 
 class CrossFaceIDLines(Step):
@@ -58,7 +60,7 @@ class CrossFaceIDLines(Step):
         """The key and the kind of file are known, and the library is there."""
         if self.options.key not in KEYS:
             raise UnknownNameError("key of the embedding", self.options.key, KEYS)
-        check_config(EmbeddingConfig(self.options.files))
+        check_config(EmbeddingConfig(self.options.files, self.options.width))
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """The step itself: no other command writes these lines."""
@@ -89,7 +91,9 @@ class CrossFaceIDLines(Step):
         key = row[f"{SOURCE}_face"].replace("/", "-")
         embedding = f"{site.step}/{EMBEDDINGS}/{key[:2]}/{key}{FILES[self.options.files]}"
         with replacing(site.out / embedding) as file:
-            file.write(to_bytes(np.asarray(source[labels.EMBEDDING.name], np.float32), self.options.files))
+            vector = np.zeros(max(self.options.width, OWN), np.float32)
+            vector[:OWN] = source[labels.EMBEDDING.name]
+            file.write(to_bytes(vector, self.options.files))
         points = np.asarray(target[faces.POINTS_5.name], np.float32).reshape(-1, 2)
         return {
             "file_name": f"{self.options.pairs}/{row[f'{TARGET}_file']}",
