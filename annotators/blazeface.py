@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotators.base import Config, Detections, Detector
-from annotators.boxes import best_first, iou, suppress
+from annotators.boxes import crowds, suppress
 from annotators.crops import Pixels, square, warp
 from annotators.runtime import TfliteModel
 from annotators.weights import ModelStore
+from schemas import UnknownNameError
 
 SIZE = 192
 GRID = 48
 """One anchor in each 4-px cell, in rows; all of the picture's size (MediaPipe's full-range options)."""
 SCORE_CLIP = 100.0
 NMS_IOU = 0.3
+BLEND, BEST = MERGES = ("blend", "best")
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,15 @@ class BlazefaceConfig(Config):
 
     Attributes:
         threshold: Least score of a face.
+        merge: What becomes of overlapping readings of a face: `blend`, their mean by score, or `best`, the best one.
     """
 
     threshold: float = 0.6
+    merge: str = BLEND
+
+    def __post_init__(self) -> None:
+        if self.merge not in MERGES:
+            raise UnknownNameError("way to merge", self.merge, MERGES)
 
 
 ROOM = (1.0, 2.0)
@@ -44,15 +52,15 @@ class BlazeNetwork:
         rows, columns = np.divmod(np.arange(GRID * GRID), GRID)
         self._anchors = np.stack([columns + 0.5, rows + 0.5], axis=1) / GRID * SIZE
 
-    def read(self, pixels: Pixels, threshold: float) -> Detections:
-        """Faces in an RGB crop of 192 x 192, in its pixels, best first; see `Detections`."""
+    def read(self, pixels: Pixels, threshold: float, merge: str = BLEND) -> Detections:
+        """Faces in an RGB crop of 192 x 192, in its pixels, best first; see `Detections` and `BlazefaceConfig`."""
         raw, logits = self._network(np.multiply(pixels[None], np.float32(1 / 127.5), dtype=np.float32) - 1)
         scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0].astype(np.float64), -SCORE_CLIP, SCORE_CLIP)))
         kept = np.flatnonzero(scores >= threshold)
         values = raw[0, kept].reshape(-1, 8, 2).astype(np.float64)
         centre, size = values[:, 0] + self._anchors[kept], values[:, 1]
         points = values[:, 2:] + self._anchors[kept, None]
-        return _blended(np.hstack([centre - size / 2, size]), points, scores[kept])
+        return merged(np.hstack([centre - size / 2, size]), points, scores[kept], merge)
 
 
 class BlazeFace(Detector):
@@ -78,7 +86,8 @@ class BlazeFace(Detector):
     def _look(self, image: Pixels, room: float) -> Detections:
         height, width = image.shape[:2]
         matrix = square((width / 2, height / 2), max(width, height) * room, 0.0, SIZE)
-        found = self._network.read(warp(image, matrix, SIZE), cast(BlazefaceConfig, self.config).threshold)
+        config = cast(BlazefaceConfig, self.config)
+        found = self._network.read(warp(image, matrix, SIZE), config.threshold, config.merge)
         scale, offset = np.float32(matrix[0, 0]), matrix[:, 2].astype(np.float32)
         corners = (found.boxes[:, :2] - offset) / scale
         return Detections(
@@ -86,20 +95,21 @@ class BlazeFace(Detector):
         )
 
 
-def _blended(boxes: NDArray[np.float64], points: NDArray[np.float64], scores: NDArray[np.float64]) -> Detections:
-    """Weighted non-maximum suppression: overlapping readings are averaged by score, the best score stays.
+def merged(
+    boxes: NDArray[np.float64], points: NDArray[np.float64], scores: NDArray[np.float64], merge: str = BLEND
+) -> Detections:
+    """Faces from readings: overlapping ones are averaged by score, or the best stands for them; the best score stays.
 
-    BlazeFace's six points are eyes, nose, mouth and two ear tragions; the five of `Detections` need mouth
-    corners: they are set at 0.4 of the distance of the eyes to either side of the mouth's centre.
+    V. Bazarevsky et al., "BlazeFace: sub-millisecond neural face detection on mobile GPUs", 2019, section 3.4, which
+    finds boxes steadier from frame to frame with the mean. BlazeFace's six points are eyes, nose, mouth and two ear
+    tragions; the five of `Detections` need mouth corners: they are set at 0.4 of the distance of the eyes to either
+    side of the mouth's centre.
     """
-    order = best_first(boxes, scores)
     out: list[tuple[NDArray[np.float64], NDArray[np.float64], float]] = []
-    while len(order):
-        crowd = order[iou(boxes[order[:1]], boxes[order])[0] > NMS_IOU]
-        share = scores[crowd] / scores[crowd].sum()
-        out.append((share @ boxes[crowd], np.tensordot(share, points[crowd], 1), float(scores[order[0]])))
-        order = np.setdiff1d(order, np.append(crowd, order[0]), assume_unique=False)
-        order = order[best_first(boxes[order], scores[order])]
+    for crowd in crowds(boxes, scores, NMS_IOU):
+        used = crowd if merge == BLEND else crowd[:1]
+        share = scores[used] / scores[used].sum()
+        out.append((share @ boxes[used], np.tensordot(share, points[used], 1), float(scores[crowd[0]])))
     return Detections(
         np.array([o[0] for o in out], np.float32).reshape(-1, 4),
         np.array([_five(o[1]) for o in out], np.float32).reshape(-1, 5, 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -49,3 +50,13 @@ def suppress(boxes: Boxes, scores: NDArray[np.floating[Any]], limit: float) -> N
         if alive[i]:
             alive[i + 1 :] &= overlap[i, i + 1 :] <= limit
     return np.asarray(order[alive], np.intp)
+
+
+def crowds(boxes: Boxes, scores: NDArray[np.floating[Any]], limit: float) -> Iterator[NDArray[np.intp]]:
+    """Readings of one face each: the best box and all that overlap it by more than this IoU, best first."""
+    order = best_first(boxes, scores)
+    while len(order):
+        crowd = order[iou(boxes[order[:1]], boxes[order])[0] > limit]
+        yield crowd
+        order = np.setdiff1d(order, np.append(crowd, order[0]), assume_unique=False)
+        order = order[best_first(boxes[order], scores[order])]
