@@ -27,7 +27,9 @@ from curate.cli import (
     pair_commands,
     pipeline_commands,
     recipe_commands,
+    review_commands,
     stability_commands,
+    text_commands,
     trust_commands,
     view_commands,
 )
@@ -64,8 +66,10 @@ for module in (
     measure_commands,
     pair_commands,
     recipe_commands,
+    text_commands,
 ):
     module.register(app)
+app.add_typer(review_commands.app, name="review")
 app.add_typer(model_commands.app, name="models")
 
 
