@@ -22,6 +22,7 @@ from curate.cli import (
     identity_commands,
     import_commands,
     inspect_commands,
+    layout_commands,
     measure_commands,
     model_commands,
     pair_commands,
@@ -71,6 +72,7 @@ for module in (
     module.register(app)
 app.add_typer(review_commands.app, name="review")
 app.add_typer(model_commands.app, name="models")
+app.add_typer(layout_commands.app, name="layout")
 
 
 def _version(wanted: bool) -> None:

@@ -101,7 +101,7 @@ def _row(view: Row, folder: Path, finder: EveryFace, assume_adults: bool) -> Row
     row: Row = {"subject": view["subject"], "azimuth": view["azimuth"], "file": None, "face_crop": None,
                 "id_embed": None, "landmarks": None, "skeleton": None, "normals": None, "body_keypoints": None,
                 "caption": None, "reason": None}  # fmt: skip
-    if not assume_adults and any(may_be_minor(face) for face in found):
+    if not assume_adults and any(may_be_minor({labels.AGE_PROB: face.get(labels.AGE_PROB.name)}) for face in found):
         return row | {"reason": MINOR}
     row["file"] = put(folder, f"images/{name}.png", encode(pixels, "png"))
     if not found:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,14 +194,14 @@ def _ply_header(text: str) -> tuple[str, list[_Element]]:
     return form, elements
 
 
-def _ascii_rows(body: bytes, elements: list[_Element]) -> dict[str, list[list[object]]]:
+def _ascii_rows(body: bytes, elements: list[_Element]) -> dict[str, list[list[Any]]]:
     lines = iter(body.decode("ascii").splitlines())
-    found: dict[str, list[list[object]]] = {}
+    found: dict[str, list[list[Any]]] = {}
     for element in elements:
         found[element.name] = rows = []
         for _ in range(element.count):
             values = [float(v) for v in next(lines).split()]
-            row: list[object] = []
+            row: list[Any] = []
             for _, _, counted in element.properties:
                 many = int(values.pop(0)) if counted else 0
                 row.append([values.pop(0) for _ in range(many)] if counted else values.pop(0))
@@ -208,9 +209,9 @@ def _ascii_rows(body: bytes, elements: list[_Element]) -> dict[str, list[list[ob
     return found
 
 
-def _binary_rows(body: bytes, elements: list[_Element], order: str) -> dict[str, list[list[object]]]:
+def _binary_rows(body: bytes, elements: list[_Element], order: str) -> dict[str, list[list[Any]]]:
     at = 0
-    found: dict[str, list[list[object]]] = {}
+    found: dict[str, list[list[Any]]] = {}
 
     def take(kind: str, many: int = 1) -> list[float]:
         nonlocal at
@@ -221,7 +222,7 @@ def _binary_rows(body: bytes, elements: list[_Element], order: str) -> dict[str,
     for element in elements:
         found[element.name] = rows = []
         for _ in range(element.count):
-            row: list[object] = []
+            row: list[Any] = []
             for _, kind, counted in element.properties:
                 row.append(take(kind, int(take(counted)[0])) if counted else take(kind)[0])
             rows.append(row)

@@ -85,6 +85,16 @@ class PretrainPool(EachFace):
         return AGAIN if row.notes["copy"] else ""
 
 
+class SpoofPairs(EachFace):
+    """A photo as it is, and as if it were held before the camera as a print or on a screen."""
+
+    name = "spoof_pairs"
+    doc = "A live face with simulated presentation attacks: a print and a screen."
+    source = "Learning facial liveness representation (Liu et al. 2022): live faces and attack types"
+    roles = (Role(FACE, "the live face", views={"print_file": "print_attack", "replay_file": "replay_attack"}),)
+    adults = True
+
+
 @dataclass(frozen=True)
 class YawViewsConfig(Config):
     """Settings of `yaw_views`.
@@ -153,3 +163,16 @@ def _copies(pool: Pool, first: int, second: int) -> bool:
     if pool.picture[first] == pool.picture[second] or not (pool.hashed[first] and pool.hashed[second]):
         return False
     return hash_distance(pool, first, second) <= NEAR
+
+
+class UvFaces(EachFace):
+    """A face unrolled: one texture layout and one list of triangles for all faces, with words and expression codes."""
+
+    name = "uv_faces"
+    doc = "A face's texture and geometry in one topology for all, with caption, expression codes and pose."
+    source = "GenCA (Sun et al. 2024): text, identity and expression codes over texture and geometry"
+    roles = (Role(FACE, "the face", views={
+        "uv_texture": "uv_texture", "uv_geometry": "uv_geometry", "id_embed": "embedding",
+    }),)  # fmt: skip
+    needs = (labels.MESH, labels.EMBEDDING)
+    carries = (labels.CAPTION, labels.BLENDSHAPES, labels.YAW, labels.PITCH, labels.ROLL)
