@@ -49,8 +49,9 @@ def codec(encoding: str) -> Codec:
     return _CODECS[encoding]
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value).encode()
+def _json(text: str) -> bytes:
+    """Texts that are JSON already; those of `lines` are made many at a time."""
+    return text.encode()
 
 
 _CODECS: Mapping[str, Codec] = {

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from curate.export.encode import picture_size
 from curate.export.sample import FaceItem, Sample
@@ -18,22 +21,33 @@ BOX, NUMBER, FACTS = "box", "number", "facts"
 
 def to_plain(value: Any) -> Any:
     """Numbers, texts, lists and objects only; arrays become nested lists, NaN becomes null."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, float):
+        return _short(float(value)) if math.isfinite(value) else None
+    if isinstance(value, np.ndarray) and value.dtype == np.float32:
+        return _short_array(value)
+    if isinstance(value, np.ndarray | np.generic):
         return to_plain(value.tolist())
     if isinstance(value, Mapping):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        return to_plain(value.item())
-    if isinstance(value, float):
-        return _short(value) if math.isfinite(value) else None
     return value
 
 
 def _short(value: float) -> float:
     """The shortest decimal that is the same number in single precision, which is what columns hold."""
-    return float(np.format_float_positional(np.float32(value), unique=True)) if abs(value) < 1e15 else value
+    return float(str(np.float32(value))) if abs(value) < 3e38 else value
+
+
+def _short_array(values: NDArray[np.float32]) -> Any:
+    """The same for whole arrays, as nested lists with None for what is no number."""
+    told = pc.cast(pa.array(values.ravel()), pa.string()).to_pylist()
+    numbers: list[Any] = [
+        float(t) if known else None for t, known in zip(told, np.isfinite(values).ravel().tolist(), strict=True)
+    ]
+    for side in values.shape[:0:-1]:
+        numbers = [numbers[i : i + side] for i in range(0, len(numbers), side)]
+    return numbers
 
 
 def from_plain(column: Column, value: Any) -> Any:

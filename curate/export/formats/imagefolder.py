@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from curate.export.base import Exporter, Part, Plan
-from curate.export.pieces import keep, kept
-from curate.export.plain import record_sample, sample_record
+from curate.export.lines import with_records
+from curate.export.pieces import keep_lines, kept_lines
+from curate.export.plain import record_sample
 from curate.export.sample import Sample
 from curate.store.parts import replacing
 from schemas import Column, Kind
@@ -36,20 +36,19 @@ class ImageFolder(Exporter):
         place = folder / (part.split or NO_SPLIT)
         place.mkdir(parents=True, exist_ok=True)
         lines = []
-        for sample in samples:
+        for sample, line in with_records(samples, part.columns, lambda s: {FILE: s.file}):
             path = place / sample.file
             path.write_bytes(sample.data)
             yield path
-            lines.append(_line(sample, part.columns))
-        keep(folder, part, lines)
+            lines.append(line)
+        keep_lines(folder, part, lines)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
         """One `metadata.jsonl` per folder."""
         for name in dict.fromkeys(p.split or NO_SPLIT for p in parts):
             path = folder / name / METADATA
             with replacing(path) as file:
-                for line in kept(folder, [p for p in parts if (p.split or NO_SPLIT) == name]):
-                    file.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
+                file.writelines(kept_lines(folder, [p for p in parts if (p.split or NO_SPLIT) == name]))
             yield path
 
     def read(self, folder: Path) -> Iterator[Sample]:
@@ -60,7 +59,3 @@ class ImageFolder(Exporter):
                     record = json.loads(line)
                     path = metadata.parent / record[FILE]
                     yield record_sample(record, path.stem, path.read_bytes(), path.suffix)
-
-
-def _line(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
-    return {FILE: sample.file} | sample_record(sample, columns)

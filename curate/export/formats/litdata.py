@@ -14,8 +14,9 @@ from annotators.base import Config
 from annotators.extras import require_libraries
 from curate.export.base import Exporter, Part, Plan
 from curate.export.encode import suffix_of
+from curate.export.lines import with_records
 from curate.export.pieces import keep, kept
-from curate.export.plain import record_sample, sample_record
+from curate.export.plain import record_sample
 from curate.export.sample import Sample
 from curate.export.splits import named
 from curate.store.parts import read_json, write_json
@@ -66,13 +67,14 @@ class LitData(Exporter):
 
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """The part's chunks; what its index says of them is kept until `finish`."""
-        stream = iter(samples)
+        stream = with_records(samples, part.columns)
         first = next(stream, None)
         if first is None:
             keep(folder, part, [])
             return
         place = folder / named(part.split)
-        found = self._chunks(place, first.number, (_item(s, part.columns) for s in chain([first], stream)))
+        items = ({IMAGE: s.data, KEY: s.key, LABELS: text} for s, text in chain([first], stream))
+        found = self._chunks(place, first[0].number, items)
         keep(folder, part, [found])
         for chunk in found["chunks"]:
             yield place / chunk["filename"]
@@ -110,8 +112,3 @@ class LitData(Exporter):
         for path in sorted(folder.glob(f"*/{INDEX}")):
             for item in StreamingDataset(str(path.parent), shuffle=False):
                 yield record_sample(json.loads(item[LABELS]), item[KEY], item[IMAGE], suffix_of(item[IMAGE]))
-
-
-def _item(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
-    record = json.dumps(sample_record(sample, columns), ensure_ascii=False)
-    return {IMAGE: sample.data, KEY: sample.key, LABELS: record}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ import pyarrow as pa
 from annotators.base import Config
 from curate.export.base import Exporter, Part, Plan
 from curate.export.encode import picture_size, suffix_of
+from curate.export.lines import BATCH, values
 from curate.export.mds import BYTES, FLOAT32, INT, JSON, LIMIT, STR, Layout, ndarray, samples
 from curate.export.pieces import keep, kept
-from curate.export.plain import columns_of, from_plain, sample_facts, to_plain
+from curate.export.plain import columns_of, from_plain, sample_facts
 from curate.export.sample import FaceItem, Sample
 from curate.export.splits import named, split_of
 from curate.store.parts import read_json, replacing, write_json
@@ -92,8 +95,7 @@ class Mds(Exporter):
 
     def _cut(self, layout: Layout, given: Iterable[Sample], columns: Sequence[Column]) -> Iterator[list[bytes]]:
         most, rows, size = min(self.config.shard_bytes, LIMIT), list[bytes](), 0
-        for sample in given:
-            row = layout.encode(_values(sample, columns))
+        for row in map(layout.encode, _rows(given, columns)):
             if rows and layout.overhead(len(rows) + 1) + size + len(row) > most:
                 yield rows
                 rows, size = [], 0
@@ -134,23 +136,26 @@ def encoding(column: Column) -> str:
     return STR if column.kind is Kind.LABEL else JSON
 
 
-def _values(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
-    face = sample.faces[0]
-    box = [math.nan] * 4 if face.box is None else face.box
-    found = {IMAGE: sample.data, KEY: sample.key, NUMBER: sample.number, faces.FACE_ID.name: face.face_id,
-             BOX: box, FACTS: sample_facts(sample)}  # fmt: skip
-    return found | {c.name: _stored(c, face.labels.get(c.name)) for c in columns}
+def _rows(given: Iterable[Sample], columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
+    """Columns of each sample, those of JSON as texts that are made for many samples at once."""
+    stream, unknown = iter(given), [math.nan] * 4
+    while batch := list(islice(stream, BATCH)):
+        told = {c.name: _stored(c, [s.faces[0].labels.get(c.name) for s in batch]) for c in columns}
+        for i, sample in enumerate(batch):
+            face, facts = sample.faces[0], json.dumps(sample_facts(sample))
+            yield {IMAGE: sample.data, KEY: sample.key, NUMBER: sample.number, faces.FACE_ID.name: face.face_id,
+                   BOX: unknown if face.box is None else face.box, FACTS: facts,
+                   **{name: found[i] for name, found in told.items()}}  # fmt: skip
 
 
-def _stored(column: Column, value: Any) -> Any:
+def _stored(column: Column, given: Sequence[Any]) -> Sequence[Any]:
+    """Values as their encoding takes them."""
     how = encoding(column)
     if how == JSON:
-        return to_plain(value)
-    if value is not None:
-        return value
-    if how == FLOAT32:
-        return math.nan
-    return b"" if how == BYTES else "" if how == STR else np.full(column.shape, np.nan, np.float32)
+        return [text or "null" for text in values(column, given)]
+    absent: Any = np.full(column.shape, np.nan, np.float32)
+    absent = {FLOAT32: math.nan, BYTES: b"", STR: ""}.get(how, absent)
+    return [absent if value is None else value for value in given]
 
 
 def _known(value: Any) -> Any:

@@ -11,7 +11,8 @@ import numpy as np
 
 from curate.export.base import Exporter, Part
 from curate.export.encode import decode, encode
-from curate.export.plain import record_sample, sample_record
+from curate.export.lines import records
+from curate.export.plain import record_sample
 from curate.export.sample import Sample
 from curate.export.splits import named
 from curate.store.parts import replacing
@@ -44,7 +45,7 @@ class Npz(Exporter):
         given = list(samples)
         arrays: dict[str, Any] = {
             PICTURES: np.stack([decode(s.data) for s in given]) if given else np.empty((0, 0, 0, 3), np.uint8),
-            RECORDS: np.array([_record(s, part.columns) for s in given], dtype=str),
+            RECORDS: np.array(records(given, part.columns, lambda s: {KEY: s.key}), dtype=str),
         }
         for column in part.columns:
             if column.kind in PLAIN:
@@ -58,14 +59,10 @@ class Npz(Exporter):
         """Archive by archive."""
         for path in sorted(folder.glob("*.npz")):
             with np.load(path, allow_pickle=False) as told:
-                pictures, records = told[PICTURES], told[RECORDS]
-            for pixels, text in zip(pictures, records, strict=True):
+                pictures, lines = told[PICTURES], told[RECORDS]
+            for pixels, text in zip(pictures, lines, strict=True):
                 record = json.loads(str(text))
                 yield record_sample(record, record[KEY], encode(pixels, "png"), ".png")
-
-
-def _record(sample: Sample, columns: Sequence[Column]) -> str:
-    return json.dumps({KEY: sample.key} | sample_record(sample, columns), ensure_ascii=False)
 
 
 def _array(column: Column, values: Sequence[Any]) -> Any:

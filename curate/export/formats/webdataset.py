@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from curate.export.base import Exporter, Part, Plan
-from curate.export.plain import record_sample, sample_record
+from curate.export.lines import with_records
+from curate.export.plain import record_sample
 from curate.export.sample import Sample
 from curate.export.splits import shown
 from curate.store.parts import replacing
@@ -43,10 +44,9 @@ class WebDataset(Exporter):
             replacing(path) as file,
             tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar,
         ):
-            for sample in samples:
-                record = json.dumps(sample_record(sample, part.columns), ensure_ascii=False).encode()
+            for sample, record in with_records(samples, part.columns):
                 _add(tar, sample.file, sample.data)
-                _add(tar, f"{sample.key}.json", record)
+                _add(tar, f"{sample.key}.json", record.encode())
                 caption = sample.faces[0].labels.get(labels.CAPTION.name)
                 if caption is not None:
                     _add(tar, f"{sample.key}.txt", caption.encode())
