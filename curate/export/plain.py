@@ -17,6 +17,7 @@ from schemas import REGISTRY, Column, Kind
 from schemas.columns import faces, images
 
 BOX, NUMBER, FACTS = "box", "number", "facts"
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def to_plain(value: Any) -> Any:
@@ -36,7 +37,7 @@ def to_plain(value: Any) -> Any:
 
 def _short(value: float) -> float:
     """The shortest decimal that is the same number in single precision, which is what columns hold."""
-    return float(str(np.float32(value))) if abs(value) < 3e38 else value
+    return float(str(np.float32(value))) if abs(value) <= LARGEST else value
 
 
 def _short_array(values: NDArray[np.float32]) -> Any:
