@@ -15,12 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from curate.export.options import ExportOptions
+from curate.export.run import export
 from curate.importers import Found, ImportOptions, import_dataset, importer, importer_names
 from curate.importers.base import read_source
 from curate.importers.formats import hrm
 from curate.importers.run import check_values
 from schemas import DatasetError, UsageError, taxonomy
 from schemas.columns import faces, images, labels
+from tests.export_samples import LABELLED, hard_cases
 
 if TYPE_CHECKING:
     from annotators.weights import ModelStore
@@ -133,6 +136,23 @@ def make_emonet(root: Path) -> None:
     picture(root / "images/00000.jpg")
 
 
+def make_fiftyone(root: Path) -> None:
+    box = {"_cls": "Detection", "label": "face", "bounding_box": [0.25, 0.5, 0.5, 0.25], faces.FACE_ID.name: "a.0",
+           labels.GENDER.name: "Female", "confidence": 0.9, "hat": "red", labels.AGE.name: 900}  # fmt: skip
+    car = {"_cls": "Detection", "label": "car", "bounding_box": [0, 0, 0.5, 0.5]}
+    dots = [[i / 100, {"$numberDouble": "NaN"} if i == 3 else i / 50] for i in range(68)]
+    five = [[i / 10, 0.5] for i in range(5)]
+    keypoints = [{"_cls": "Keypoint", "points": p, faces.FACE_ID.name: owner}
+                 for p, owner in ((five, "a.0"), (five[:3], "a.0"), (dots, "a.0"), (five, "other"))]  # fmt: skip
+    sample = {"filepath": "data/a.jpg", "tags": ["seen", "val"], "metadata": {"width": 40, "height": 40},
+              "faces": {"_cls": "Detections", "detections": [box, car]},
+              "points": {"_cls": "Keypoints", "keypoints": keypoints}}  # fmt: skip
+    empty = {"filepath": "/elsewhere/b.jpg", "tags": [], "faces": {"_cls": "Detections", "detections": []}}
+    write(root / "samples.json", json.dumps({"samples": [sample, empty]}))
+    picture(root / "data/a.jpg")
+    picture(root / "data/b.jpg")
+
+
 def make_hf(root: Path) -> None:
     picture(root / "train/a.jpg")
     row = {"file_name": "a.jpg", labels.GENDER.name: "Male", "note": "x"}
@@ -143,6 +163,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "fairface": make_fairface, "utkface": make_utkface, "celeba": make_celeba, "affectnet": make_affectnet,
     "raf_db": make_raf_db, "coco": make_coco, "lfw": make_lfw, "w300": make_w300, "wflw": make_wflw,
     "disfa": make_disfa, "hrm": make_hrm, "yolo": make_yolo, "emonet_binary": make_emonet, "hf": make_hf,
+    "fiftyone": make_fiftyone,
 }  # fmt: skip
 
 
@@ -219,6 +240,37 @@ def test_coco(tmp_path: Path) -> None:
     assert (first.box, first.split) == ((1, 2, 3, 4), "validation")
     assert not second.face
     assert sum(found.left_out.values()) == 2, "a car, and an age of 900"
+
+
+def test_fiftyone(tmp_path: Path) -> None:
+    found = read("fiftyone", tmp_path)
+    first, second = found.records
+    assert (first.labels, first.extra) == ({labels.GENDER.name: "Female"}, {"hat": "red"})
+    assert (first.box, first.relative, first.split) == ((0.25, 0.5, 0.5, 0.25), True, "validation")
+    assert (
+        first.points is not None
+        and first.layout == "points-5"
+        and first.points[2].tolist() == pytest.approx([0.2, 0.5])
+    )
+    assert not second.face and second.path == tmp_path / "data/b.jpg", "a picture that was elsewhere is found beside"
+    assert sum(found.left_out.values()) == 4, "a car, an age of 900, three points, and 68 of which one is unknown"
+
+
+def test_what_fiftyone_exports_comes_back(tmp_path: Path) -> None:
+    ds = hard_cases(tmp_path / "hard", 20)
+    options = ExportOptions(columns=tuple(c.name for c in LABELLED), empty=True)
+    export(ds, "fiftyone", tmp_path / "out", options)
+    found = read_source(importer("fiftyone")(), tmp_path / "out")
+    check_values(found)
+    rows = ds.faces([*faces.BOX, *LABELLED]).to_pylist()
+    told = [r for r in found.records if r.face]
+    assert len(told) == len(rows) and any(not r.face for r in found.records)
+    for column in (labels.GENDER, labels.MASK_WORN, labels.POINTS_68, labels.EMBEDDING, labels.AU_INTENSITY):
+        known = [r[column.name] for r in rows if r[column.name] is not None]
+        back = [r.labels[column.name] for r in told if column.name in r.labels]
+        assert len(back) == len(known) > 5, column.name
+    assert {r.split for r in told} == {"train", "validation", "test", None}
+    assert found.left_out == {"keypoints that are neither 5 nor 68, or not all known": found.left_out.total()}
 
 
 def test_points_and_people(tmp_path: Path) -> None:
@@ -300,6 +352,7 @@ def test_yolo_names_in_three_forms(text: str, tmp_path: Path) -> None:
         ("affectnet", "training.csv", "subDirectory_filePath,expression\na.jpg,12\n", "12 is no code of affectnet"),
         ("raf_db", "EmoLabel/list_patition_label.txt", "train_1.jpg 8\n", "8 is no code of raf-db"),
         ("coco", "annotations/val.json", "{", "no COCO file"),
+        ("fiftyone", "samples.json", '{"samples": [{"filepath": 3}]}', "no samples of FiftyOne"),
         ("w300", "a.pts", "version: 1\nn_points: 2\n{\n1 2\n3 4\n}\n", "of 68 points"),
         ("disfa", "ActionUnit_Labels/SN001/SN001_au12.txt", "1,7\n", "intensities are 0 to 5"),
         ("hrm", "a.csv", f"frame,{','.join(hrm.UNITS)}\nf1,{','.join(['9'] * len(hrm.UNITS))}\n", "codes are 0 to 5"),
