@@ -17,6 +17,10 @@ from schemas import UsageError
 
 Floats = NDArray[np.float64]
 
+PENALTIES = tuple(10.0**k for k in range(-1, 5))
+FARTHEST = 4.0
+"""Standard deviations beyond which a value counts as this far: columns that hardly vary must not run away."""
+
 
 @dataclass(frozen=True)
 class Ridge:
@@ -39,13 +43,14 @@ class Ridge:
         return np.asarray(self.intercept + _standard(columns, self.mean, self.scale) @ self.weight)
 
 
-def fit_ridge(columns: Floats, target: Floats, penalty: float = 1.0) -> Ridge:
+def fit_ridge(columns: Floats, target: Floats, penalty: float = 0.0) -> Ridge:
     """Fit by least squares with a penalty on the squared weights (A. Hoerl and R. Kennard, 1970).
 
     Args:
         columns: (n, d), NaN where unknown.
         target: (n,).
-        penalty: Times the squared weights of standardised columns.
+        penalty: Times the squared weights of standardised columns; 0 chooses the one of `PENALTIES` with the least
+            error by generalised cross-validation (G. Golub, M. Heath and G. Wahba, 1979).
 
     Raises:
         UsageError: for fewer than two rows.
@@ -59,12 +64,28 @@ def fit_ridge(columns: Floats, target: Floats, penalty: float = 1.0) -> Ridge:
     scale = np.where(spread > 0, spread, 1.0)
     x = _standard(columns, mean, scale)
     intercept = float(np.mean(target))
+    penalty = penalty or chosen_penalty(x, target - intercept)
     weight = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ (target - intercept))
     return Ridge(mean, scale, np.asarray(weight, np.float64), intercept)
 
 
+def chosen_penalty(x: Floats, target: Floats) -> float:
+    """The penalty with the least n |y - y'|^2 / (n - df)^2, df the trace of the hat matrix and one for the mean."""
+    left, singular, _ = np.linalg.svd(x, full_matrices=False)
+    inside = left.T @ target
+    outside = float(target @ target - inside @ inside)
+    best, least = PENALTIES[-1], np.inf
+    for penalty in PENALTIES:
+        share = singular**2 / (singular**2 + penalty)
+        error = float((((1 - share) * inside) ** 2).sum()) + outside
+        freedom = max(len(target) - 1 - float(share.sum()), 1e-9)
+        if (value := error / freedom**2) < least:
+            best, least = penalty, value
+    return best
+
+
 def _standard(columns: Floats, mean: Floats, scale: Floats) -> Floats:
-    return np.asarray(np.where(np.isfinite(columns), (columns - mean) / scale, 0.0))
+    return np.asarray(np.clip(np.where(np.isfinite(columns), (columns - mean) / scale, 0.0), -FARTHEST, FARTHEST))
 
 
 @dataclass(frozen=True)
@@ -84,8 +105,8 @@ class Baseline:
     difference: Floats
 
 
-def cross_validated(columns: Floats, target: Floats, folds: int = 5, penalty: float = 1.0, seed: int = 0) -> Baseline:
-    """Hold the ridge against the mean, each row predicted from the other folds.
+def cross_validated(columns: Floats, target: Floats, folds: int = 5, penalty: float = 0.0, seed: int = 0) -> Baseline:
+    """Hold the ridge against the mean, each row predicted from the other folds; a penalty of 0 is chosen within them.
 
     Raises:
         UsageError: if there are fewer rows than folds, or fewer than two folds.

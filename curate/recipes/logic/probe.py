@@ -68,7 +68,8 @@ def identity_probe(
 ) -> Probe:
     """Predict the subject of each row by ridge regression onto one-hot codes, cross-validated over rows.
 
-    Subjects of one row are left out: no model can have seen them.
+    Its solution is closed, so thousands of subjects cost little more than two, unlike the logistic probe of
+    `curate.measures.linear_probe`. Subjects of one row are left out: no model can have seen them.
 
     Args:
         vectors: (n, d).

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from curate.ingest import list_sources
 from curate.recipes.layer_steps import OwnStep, gathered, write_csv
 from curate.recipes.step import Done, Site
 from schemas import ImageStatus
@@ -27,9 +28,10 @@ class Sources(OwnStep):
         """Counts and writes the table."""
         table = site.open().images(columns=[images.URI.name, images.IMAGE_ID.name, images.STATUS.name])
         counts: dict[str, Counter[str]] = {p: Counter() for p in map(str, site.photos)}
+        named = sources_of(site.photos)
         of: dict[str, str] = {}
         for row in table.to_pylist():
-            source = source_of(str(row[images.URI.name]), site.photos)
+            source = named.get(str(row[images.URI.name]), ELSEWHERE)
             told = counts.setdefault(source, Counter())
             told["listed"] += 1
             told[_outcome(row[images.STATUS.name])] += 1
@@ -47,10 +49,13 @@ class Sources(OwnStep):
         return Done(sum(r["kept"] for r in rows), "faces", {}, facts, (file,))
 
 
-def source_of(uri: str, sources: Sequence[str]) -> str:
-    """Which of the given folders, files or addresses a picture comes from: the longest that it begins with."""
-    inside = [s for s in sources if Path(uri).is_relative_to(Path(s).absolute()) or uri.startswith(s)]
-    return max(inside, key=len, default=ELSEWHERE)
+def sources_of(photos: Sequence[str]) -> dict[str, str]:
+    """Address of every picture -> which of the given folders, lists or containers names it; the first that does."""
+    found: dict[str, str] = {}
+    for source in photos:
+        for uri in list_sources([source]).column(images.URI.name).to_pylist():
+            found.setdefault(str(uri), source)
+    return found
 
 
 def _outcome(status: str) -> str:
