@@ -256,6 +256,27 @@ def test_fiftyone(tmp_path: Path) -> None:
     assert sum(found.left_out.values()) == 4, "a car, an age of 900, three points, and 68 of which one is unknown"
 
 
+@pytest.mark.parametrize("form", ["coco", "yolo", "yolo_pose"])
+def test_our_own_exports_start_a_dataset(form: str, tmp_path: Path) -> None:
+    ds = hard_cases(tmp_path / "hard", 20)
+    export(ds, form, tmp_path / "out", ExportOptions(columns=tuple(c.name for c in LABELLED), empty=True))
+    found = read_source(importer(form.partition("_")[0])(), tmp_path / "out")
+    check_values(found)
+    rows = ds.faces([labels.POINTS_68]).column(0)
+    told = [r for r in found.records if r.face]
+    assert len(told) == len(rows) and not found.left_out
+    assert faces.FACE_ID.name not in found.columns and {r.split for r in told} >= {"train", "validation", "test"}
+    points = sorted(r.labels[labels.POINTS_68.name][0] for r in told if labels.POINTS_68.name in r.labels)
+    if form == "coco":
+        assert (
+            sum(labels.MESH.name in r.labels for r in told) == len(rows) - ds.faces([labels.MESH]).column(0).null_count
+        )
+    if form == "yolo":
+        assert points == []
+    else:
+        assert points == pytest.approx(sorted(p[0] for p in rows.to_pylist() if p), abs=1e-3)
+
+
 def test_what_fiftyone_exports_comes_back(tmp_path: Path) -> None:
     ds = hard_cases(tmp_path / "hard", 20)
     options = ExportOptions(columns=tuple(c.name for c in LABELLED), empty=True)

@@ -17,6 +17,7 @@ from schemas.columns import images, labels
 FACES = ("face", "head", "human face", "person face")
 PICTURE = images.IMAGE_ID.name
 """COCO's word for the picture of an annotation, which is this project's too."""
+KEYPOINTS = (5, 68)
 FOLDERS = ("images", ".", "train", "val", "test", "train2017", "val2017")
 
 
@@ -24,15 +25,16 @@ class Coco(Importer):
     """Annotations of the categories face, head or human face; attributes named as columns here become labels."""
 
     name = "coco"
-    doc = "COCO's JSON: boxes of faces, `attributes` named as this project's columns, five keypoints."
+    doc = "COCO's JSON: boxes of faces, `attributes` named as this project's columns, 5 or 68 keypoints."
     files = "a JSON file with images, annotations and categories (annotations/*.json), and the pictures"
     licence = ""
     labelled_by = "whoever made the annotations"
     crops = False
 
     def read(self, folder: Path, found: Found) -> None:
-        """Every JSON file below the folder that has annotations."""
-        files = [folder] if folder.is_file() else sorted({*folder.glob("*.json"), *folder.glob("annotations/*.json")})
+        """Every JSON file in `annotations`, or in the folder itself if there is none."""
+        inside = sorted(folder.glob("annotations/*.json")) or sorted(folder.glob("*.json"))
+        files = [folder] if folder.is_file() else inside
         if not files:
             raise UsageError(f"'{folder / 'annotations'}' is missing", "it holds COCO's JSON files")
         for path in files:
@@ -80,10 +82,12 @@ def _record(
         raise UsageError(f"'{path}': annotation {note.get('id')} has no bbox of four numbers")
     values, extra = declared(note.get("attributes") or {}, found)
     points = np.array(note.get("keypoints") or [], np.float32).reshape(-1, 3)
-    five = points[:, :2] if len(points) == 5 and (points[:, 2] > 0).all() else None
+    known = points[:, :2] if len(points) in KEYPOINTS and (points[:, 2] > 0).all() else None
+    if known is not None and len(known) == labels.POINTS_68.shape[0]:
+        values[labels.POINTS_68.name] = known.ravel().tolist()
     return Record(
         place, values, box=tuple(map(float, box)),  # type: ignore[arg-type]
-        points=five, layout="points-5" if five is not None else "", split=split, extra=extra,
+        points=known, layout="" if known is None else f"points-{len(known)}", split=split, extra=extra,
     )  # fmt: skip
 
 
@@ -98,9 +102,10 @@ def declared(told: dict[str, Any], found: Found) -> tuple[dict[str, Any], dict[s
         if column is None or name not in vars_of_labels():
             extra[name] = value
             continue
+        flat = list(np.array(value, object).ravel()) if column.shape and isinstance(value, list) else value
         try:
-            check(column, pa.array([value], column.type), labels_of)
-            values[name] = value
+            check(column, pa.array([flat], column.type), labels_of)
+            values[name] = flat
         except (SchemaError, pa.ArrowException):
             found.left_out[f"values that {name} does not take"] += 1
     return values, extra
@@ -108,5 +113,5 @@ def declared(told: dict[str, Any], found: Found) -> tuple[dict[str, Any], dict[s
 
 def vars_of_labels() -> set[str]:
     """Names of the columns of label layers that an importer may fill."""
-    own = {labels.STATUS.name, labels.ERROR.name}
+    own = set(labels.LAYER)
     return {c.name for c in vars(labels).values() if hasattr(c, "kind")} - own

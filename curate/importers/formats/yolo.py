@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from curate.importers.base import Found, Importer, Record, lines, need, numbers, pictures_below
 from schemas import UsageError
+from schemas.columns import labels
 
 ITEM = re.compile(r"(?:-|(\d+):)\s*(.+)")
 FACES = ("face", "head", "human face")
-SPLITS = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
-BOX, POINTS = 5, (15, 20)
-"""Cells of a box, and of a box with five points without or with their visibility."""
+SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
+BOX = 5
+"""Cells of a box."""
+POINTS = {BOX + size * count: (count, size) for count in (5, 68) for size in (2, 3)}
+"""Cells of a line -> how many points it has, and whether their visibility stands beside them."""
 
 
 class Yolo(Importer):
     """`images/train/1.jpg` and `labels/train/1.txt`; the classes face and head are faces, others are counted."""
 
     name = "yolo"
-    doc = "YOLO's and YOLO-pose's texts: boxes of faces, five points where they are there."
+    doc = "YOLO's and YOLO-pose's texts: boxes of faces, 5 or 68 points where they are there."
     files = "data.yaml with names, images/ and labels/ with the same folders and names"
     licence = ""
     labelled_by = "whoever made the annotations"
@@ -77,9 +83,9 @@ def _record(
     fields: list[str], where: str, names: dict[int, str], found: Found, place: Path, split: str | None
 ) -> Record | None:
     values = numbers(fields, where)
-    if len(values) not in (BOX, *POINTS):
+    if len(values) != BOX and len(values) not in POINTS:
         raise UsageError(
-            f"{where} has {len(values)} cells", "expected class, x, y, width, height and maybe five points"
+            f"{where} has {len(values)} cells", "expected class, x, y, width, height and maybe 5 or 68 points"
         )
     if int(values[0]) not in names:
         raise UsageError(f"{where}: class {fields[0]} has no name in data.yaml")
@@ -87,10 +93,26 @@ def _record(
         found.left_out[f"boxes of the class '{names[int(values[0])]}', which is no face"] += 1
         return None
     x, y, w, h = values[1:BOX]
-    points = np.array(values[BOX:], np.float32).reshape(5, -1) if len(values) > BOX else None
-    if points is not None and points.shape[1] == 3 and not (points[:, 2] > 0).all():
-        points = None
+    points = _points(values)
     return Record(
-        place, box=(x - w / 2, y - h / 2, w, h), points=None if points is None else points[:, :2],
-        layout="points-5", relative=True, split=split,
+        place, _labels(points, place), box=(x - w / 2, y - h / 2, w, h), points=points,
+        layout="" if points is None else f"points-{len(points)}", relative=True, split=split,
     )  # fmt: skip
+
+
+def _points(values: list[float]) -> NDArray[np.float32] | None:
+    """Points of a line as shares of the picture, shape (n, 2); None unless all are labelled."""
+    if len(values) == BOX:
+        return None
+    points = np.array(values[BOX:], np.float32).reshape(POINTS[len(values)])
+    known = points.shape[1] == 2 or (points[:, 2] > 0).all()
+    return points[:, :2] if known else None
+
+
+def _labels(points: NDArray[np.float32] | None, place: Path) -> dict[str, Any]:
+    """68 points in pixels are a label; five only tell the face."""
+    if points is None or len(points) != labels.POINTS_68.shape[0] or not place.is_file():
+        return {}
+    with Image.open(place) as picture:
+        size = np.array(picture.size, np.float32)
+    return {labels.POINTS_68.name: (points * size).ravel().tolist()}
