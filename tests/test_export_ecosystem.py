@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from curate.export.base import Part, Plan
-from curate.export.formats.coco import Coco
+from curate.export.formats.coco import Coco, CocoConfig
 from curate.export.options import ExportOptions
 from curate.export.run import export
 from curate.export.sample import FaceItem, Sample
 from curate.store import Dataset
-from schemas.columns import labels
+from schemas import UsageError
+from schemas.columns import faces, labels
 from tests.export_samples import LABELLED, hard_cases
 
 COLUMNS = tuple(c.name for c in LABELLED)
@@ -47,6 +48,22 @@ def test_pycocotools_reads_known_boxes_and_points(tmp_path: Path) -> None:
     assert second["num_keypoints"] == 0 and set(second["keypoints"]) == {0}
     (category,) = told.loadCats([1])
     assert len(category["keypoints"]) == 68 and [1, 2] in category["skeleton"]
+
+
+@pytest.mark.parametrize(("name", "count"), [(faces.POINTS_5.name, 5), (labels.MESH.name, 478)])
+def test_pycocotools_reads_other_points(name: str, count: int, ds: Dataset, tmp_path: Path) -> None:
+    from pycocotools import coco
+
+    done = export(ds, "coco", tmp_path / "out", ExportOptions(columns=COLUMNS, format_settings={"points": name}))
+    assert done.comparison is not None and done.comparison.equal, done.comparison.examples
+    with contextlib.redirect_stdout(io.StringIO()):
+        told = coco.COCO(str(tmp_path / "out/annotations/train.json"))
+    (category,) = told.loadCats([1])
+    notes = told.loadAnns(told.getAnnIds())
+    assert len(category["keypoints"]) == count and {len(n["keypoints"]) for n in notes} == {3 * count}
+    assert sum(n["num_keypoints"] == count for n in notes) > 10
+    with pytest.raises(UsageError, match="cannot be the points"):
+        Coco.preflight(CocoConfig(points=labels.SHAPE_68.name))
 
 
 def test_datasets_opens_parquet_with_pictures(ds: Dataset, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from annotators.base import Config
 from curate.export.base import equal
 from curate.export.face_classes import ClassConfig
+from curate.export.face_points import pixel_points
 from curate.export.formats.yolo import DIGITS, Yolo
 from curate.export.sample import FaceItem, Sample
-from schemas import Column, Kind, UsageError, column
+from schemas import Column, column
 from schemas.columns import labels
 from schemas.landmarks import layout
 
@@ -56,9 +57,7 @@ class YoloPose(Yolo):
         """Refuse classes without a fixed set of labels, and points that are none."""
         super().preflight(config)
         assert isinstance(config, YoloPoseConfig)
-        found = column(config.points)
-        if found.kind is not Kind.POINTS or found.unit != "px" or not found.taxonomy:
-            raise UsageError(f"{config.points} cannot be the points", "it holds no points in pixels")
+        pixel_points(config.points)
 
     @property
     def points(self) -> Column:
