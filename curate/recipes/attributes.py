@@ -22,7 +22,7 @@ YOUNG_GROUPS = ("0-2", "3-9", "10-19", "20-29", "30-39")
 BLURRED = 0.2
 """Sharpness below which a picture is called blurred, as in the captions of the default set."""
 FACT = f"{labels.CELEBA_PRESENT.name}="
-ABSENT = "not "
+GENDER_FACT = f"{labels.GENDER.name}="
 _JOINED = re.compile(r", | and | with | wearing ")
 
 Scores = dict[str, float | None]
@@ -178,8 +178,9 @@ def mentioned(text: str) -> Decided:
 
 
 def facts(decided: Decided) -> list[str]:
-    """Claims of a caption, as `column=label`; `not ` stands before what is absent."""
-    return [*(f"{FACT}{n}" for n in decided.present), *(f"{FACT}{ABSENT}{n}" for n in decided.absent)]
+    """Claims of a caption, as `column=label`; gender stands under its own column."""
+    gender = [MALE] if MALE in decided.present else ["Female"] if MALE in decided.absent else []
+    return [*(f"{GENDER_FACT}{g}" for g in gender), *(f"{FACT}{n}" for n in decided.present if n != MALE)]
 
 
 def read_columns(known: Sequence[str]) -> list[str]:
