@@ -221,7 +221,13 @@ def _crops(ds: Dataset, rows: Sequence[Mapping[str, Any]]) -> dict[str, Pixels]:
             if loaded.pixels is None:
                 continue
             for row in (r for r in rows if r[faces.IMAGE_ID.name] == image_id):
-                found[str(row[faces.FACE_ID.name])] = cut(loaded.pixels, crop_matrix("ffhq", row, SIDE), SIDE)
+                found[str(row[faces.FACE_ID.name])] = cut(loaded.pixels, crop_matrix("ffhq", _shaped(row), SIDE), SIDE)
     finally:
         reader.close()
     return found
+
+
+def _shaped(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its 68 points in their shape, as `crop_matrix` takes them."""
+    points = row.get(labels.POINTS_68.name)
+    return {**row, labels.POINTS_68.name: None if points is None else np.reshape(points, labels.POINTS_68.shape)}

@@ -118,7 +118,7 @@ def _meshes(path: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
         named = needed(row, SUBJECT, path, number)
         who = by_face.get(named, named)
         if who not in people:
-            raise UsageError(f"{path}, row {number + 1}: the subject {named} is not in the dataset")
+            raise UsageError(f"{path}, row {number + 1}: the subject {named} is not among the adults of the dataset")
         if row[MESH] is not None:
             found[who] = file_beside(path, row[MESH], number)
     return found

@@ -22,8 +22,10 @@ def rendered(mesh: Mesh, yaw: float, side: int = 256) -> NDArray[np.uint8]:
         yaw: Degrees that the mesh is turned about its vertical axis.
         side: Of the picture in px.
     """
-    points = (mesh.points - (mesh.points.min(0) + mesh.points.max(0)) / 2) @ rotation_of(yaw, 0, 0).T
-    scale = 0.45 * side / max(float(np.abs(mesh.points - mesh.points.mean(0)).max()), 1e-12)
+    centred = mesh.points - (mesh.points.min(0) + mesh.points.max(0)) / 2
+    points = centred @ rotation_of(yaw, 0, 0).T
+    # By the radius, so that no turn leaves the picture and all views are of one scale.
+    scale = 0.47 * side / max(float(np.linalg.norm(centred, axis=1).max()), 1e-12)
     corners = points[mesh.triangles]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     facing = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,3 +64,12 @@ def picture(path: Path) -> NDArray[Any]:
     found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     assert found is not None, path
     return np.asarray(found)
+
+
+def table(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write a CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path

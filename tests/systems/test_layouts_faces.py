@@ -16,7 +16,7 @@ from curate.generators.spherical_harmonics import lamp as lamp_of
 from curate.pairs.views.light_maps import recomposed
 from curate.pairs.views.patch_masks import REGIONS, region_cells
 from curate.pairs.views.shape_maps import normals_of_picture
-from tests.systems.layout_samples import facecurate, lines, manifest, picture
+from tests.systems.layout_samples import facecurate, lines, manifest, picture, table
 
 if TYPE_CHECKING:
     from curate.store import Dataset
@@ -146,6 +146,13 @@ def test_system_107_fsfm_pool(remade: Dataset, tmp_path: Path) -> None:
         rest = [r for r in np.flatnonzero(counts) if r != full[0]]
         least, most = max((covered[r] - 1) / counts[r] for r in rest), min((covered[r] + 1) / counts[r] for r in rest)
         assert least <= most, "one share explains all others to a patch"
+    sources = [{"file": row["face_file"], "label": ("live", "spoof")[i % 2], "domain": f"source{i % 6 // 2}"}
+               for i, row in enumerate(rows)]  # fmt: skip
+    listed, protocol = table(tmp_path / "sources.csv", sources), tmp_path / "protocol"
+    assert facecurate("layout", "fas-protocol", listed, protocol, "-q") == 0
+    for held in ("source0", "source1", "source2"):
+        parts = [(protocol / "leave_out" / held / f"{n}.csv").read_text() for n in ("train", "development", "test")]
+        assert held not in parts[0] and held not in parts[1] and parts[2].count(held) == parts[2].count("images/")
 
 
 def test_system_118_selfswapper_rows(adults: Dataset, tmp_path: Path) -> None:

@@ -16,20 +16,11 @@ from annotators.visibility import triangles
 from curate.layouts.folder import read as read_layout
 from curate.sidecars.mesh import Mesh, read_mesh, write_mesh
 from curate.sidecars.transforms import Rigid, quaternion_of, read_transforms, write_transforms
-from tests.systems.layout_samples import facecurate, lines, manifest, photo, picture
+from tests.systems.layout_samples import facecurate, lines, manifest, photo, picture, table
 
 if TYPE_CHECKING:
     from annotators.weights import ModelStore
     from curate.store import Dataset
-
-
-def table(path: Path, rows: list[dict[str, Any]]) -> Path:
-    """Write a CSV."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
 
 
 def head(scale: float = 1.0) -> Mesh:
@@ -55,7 +46,7 @@ def people(adult_photos: Path, models: ModelStore, tmp_path_factory: pytest.Temp
     ds = api.run(folder, folder.parent / "faces", api.Options(workers=2))
     assert facecurate("identity", ds.path, "-q") == 0
     assert facecurate("duplicates", ds.path, "-q") == 0
-    assert facecurate("split", ds.path, "-q") == 0
+    assert facecurate("split", ds.path, "--ratios", "train=0.5,test=0.5", "-q") == 0
     return Dataset.open(ds.path)
 
 
@@ -90,8 +81,10 @@ def test_system_038_person_pairs(people: Dataset, tmp_path: Path) -> None:
 
 def test_system_028_id_to_3d_expressions(people: Dataset, tmp_path: Path) -> None:
     write_mesh(head(), tmp_path / "scan.obj")
-    found = people.faces(["face_id", "identity_id"]).to_pylist()
-    who = next(r["identity_id"] for r in found if r["identity_id"])
+    assert facecurate("layout", "subjects", people.path, tmp_path / "bare", "-q") == 0
+    bare = read_layout(tmp_path / "bare")
+    assert all(row["mesh"] is None and row["mesh_points"] is None for row in bare)
+    who = bare[-1]["subject"]
     scans = table(tmp_path / "scans.csv", [{"subject": who, "mesh": "scan.obj"}])
     folder = tmp_path / "out"
     assert facecurate("layout", "subjects", people.path, folder, "--meshes", scans, "-q") == 0

@@ -17,7 +17,7 @@ from curate.pairs.views.base import chance_of
 
 PRINT_BLUR, PRINT_RANGE = 0.006, (0.10, 0.88)
 """Blur in shares of the side, and the darkest and brightest that paper shows."""
-PAPER = 0.012
+PAPER = 0.004
 """Standard deviation of the paper's grain."""
 SCREEN, BEAT = 0.10, (5.0, 9.0)
 """Strength of the moire, and its least and greatest period in px."""
