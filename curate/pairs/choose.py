@@ -54,7 +54,8 @@ def choose(pool: Pool, kind: PairKind, count: int, seed: int, per_face: int = 0)
     used: Counter[int] = Counter()
     patience = max(LEAST_PATIENCE, PATIENCE * count)
     for row in _proposed(kind, pool, seed):
-        verdict = _again(kind, row, seen, used, per_face) or rules.judge(pool, row)
+        again = _again(kind, row, seen, used, per_face)
+        verdict = rules.judge(pool, row) if again is None else again
         if verdict:
             found.rows.append(row)
             seen.add(_key(kind, row))

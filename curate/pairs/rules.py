@@ -130,8 +130,9 @@ def values(pool: Pool, bound: Bound, row: Row) -> list[float]:
 
 
 def hash_distance(pool: Pool, a: int, b: int) -> int:
-    """Differing bits of two pictures' hashes, the second one as it is or mirrored, whichever is nearer."""
-    return int(np.bitwise_count(pool.hashes[a, 0] ^ pool.hashes[b]).min())
+    """Differing bits of two pictures' hashes, either of them as it is or mirrored, whichever is nearest."""
+    plain = pool.hashes[a, 0] ^ pool.hashes[b]
+    return int(np.bitwise_count(np.append(plain, pool.hashes[a, 1] ^ pool.hashes[b, 0])).min())
 
 
 def on_purpose(pool: Pool, relation: Relation, a: int, b: int) -> bool:
