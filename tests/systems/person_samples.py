@@ -42,6 +42,23 @@ def version(number: int, face: Pixels | None = None) -> Pixels:
     return np.ascontiguousarray(found[:, ::-1] if number % 2 else found)
 
 
+def apart(face: Pixels, take: int) -> Pixels:
+    """Another picture of a face that no search for copies takes for the same photo: tilted, cut and lit otherwise.
+
+    Args:
+        face: RGB.
+        take: 1 or 2.
+    """
+    pixels = np.ascontiguousarray(face[:, ::-1]) if take == 2 else face
+    width = pixels.shape[1]
+    pixels = cv2.resize(pixels, (width, round(pixels.shape[0] * (0.82 if take == 1 else 0.78))))
+    height = pixels.shape[0]
+    ramp = np.linspace(1.3, 0.5, height)[:, None, None] if take == 2 else np.linspace(0.5, 1.3, width)[None, :, None]
+    lit = np.clip(pixels * ramp, 0, 255).astype(np.uint8)
+    tilt = cv2.getRotationMatrix2D((width / 2, height / 2), 22 if take == 1 else -20, 1.2 if take == 1 else 1.05)
+    return np.asarray(cv2.warpAffine(lit, tilt, (width, height), borderMode=cv2.BORDER_REFLECT), np.uint8)
+
+
 def save(path: Path, pixels: Pixels, taken: str = "") -> Path:
     """Write a picture, JPEG with an EXIF date if one is given, else PNG or what the name says."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,8 +18,9 @@ from curate.identity.progress import follow
 from curate.ingest import Limits, SourceReader, list_sources, load
 from curate.recipes.layer_steps import write_csv
 from curate.recipes.logic.upright import standing, turned
+from curate.recipes.start import given_dataset
 from curate.recipes.step import Done, Site
-from curate.recipes.steps.label import TakeIn, given_dataset
+from curate.recipes.steps.label import TakeIn
 from curate.store.parts import replacing
 from schemas.columns import images
 
