@@ -239,5 +239,6 @@ SETTINGS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
         "prompts": "hat: a person with a hat; none: a person without a hat",
     },
     "caption_vlm": lambda _: _endpoint(),
+    "vlm_labels": lambda _: _endpoint(),
 }
 """Annotator -> the settings that give it tiny weights, made in a folder."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -78,6 +78,9 @@ class VlmConfig(Config):
     device: str = "cpu"
     precision: str = "fp32"
 
+    owner: ClassVar[str] = "caption_vlm"
+    """The annotator, for messages."""
+
     def __post_init__(self) -> None:
         known = {"structured": STRUCTURES, "device": DEVICES, "precision": PRECISIONS}
         for name, allowed in known.items():
@@ -88,13 +91,15 @@ class VlmConfig(Config):
             if getattr(self, name) < low:
                 raise UsageError(f"{name}={getattr(self, name)}", fix=f"It is at least {low}")
         if self.folder and self.base_url:
-            raise UsageError("caption_vlm takes folder or base_url", "both are given")
+            raise UsageError(f"{self.owner} takes folder or base_url", "both are given")
         if self.base_url and not self.model:
-            raise UsageError("caption_vlm needs the model's name at the endpoint", fix="--set caption_vlm.model=NAME")
+            raise UsageError(
+                f"{self.owner} needs the model's name at the endpoint", fix=f"--set {self.owner}.model=NAME"
+            )
         if self.remote and not self.send_pictures:
             raise UsageError(
-                f"caption_vlm would send crops of faces to {host_of(self.base_url)}, which is not this machine",
-                fix="If that is allowed for these pictures, add --set caption_vlm.send_pictures=true",
+                f"{self.owner} would send crops of faces to {host_of(self.base_url)}, which is not this machine",
+                fix=f"If that is allowed for these pictures, add --set {self.owner}.send_pictures=true",
             )
 
     @property
@@ -106,9 +111,9 @@ class VlmConfig(Config):
         """Raise `UsageError` if no model was chosen."""
         if not (self.folder or self.base_url):
             raise UsageError(
-                "caption_vlm needs a model",
-                fix="Give --set caption_vlm.folder=FOLDER of a transformers model, or caption_vlm.base_url=ADDRESS and "
-                "caption_vlm.model=NAME of an endpoint",
+                f"{self.owner} needs a model",
+                fix=f"Give --set {self.owner}.folder=FOLDER of a transformers model, or {self.owner}.base_url=ADDRESS "
+                f"and {self.owner}.model=NAME of an endpoint",
             )
 
 
@@ -123,8 +128,10 @@ class CaptionVlm(FaceAnnotator):
     name = "caption_vlm"
     version = "1"
     doc = "Caption by a vision-language model of your choice; answers that the labels contradict are rejected."
-    requires = (*CaptionWriter.requires, labels.EYEWEAR)
-    provides = (*labels.CAPTION_GROUP.values(), *labels.MODEL_CAPTION_GROUP.values())
+    requires: ClassVar[tuple[Column, ...]] = (*CaptionWriter.requires, labels.EYEWEAR)
+    provides: ClassVar[tuple[Column, ...]] = (
+        *labels.CAPTION_GROUP.values(), *labels.MODEL_CAPTION_GROUP.values(),
+    )  # fmt: skip
     crops = (BoxCrop(),)
     default = False
     config_type = VlmConfig

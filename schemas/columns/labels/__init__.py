@@ -28,3 +28,4 @@ from schemas.columns.labels.fusion import *
 from schemas.columns.labels.generation import *
 from schemas.columns.labels.balance import *
 from schemas.columns.labels.selection import *
+from schemas.columns.labels.vlm import *
