@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,10 +11,15 @@ from hypothesis import strategies as st
 from annotators.colour import linear_rgb
 from annotators.part_maps import PartMap, part_names
 from annotators.points import convert, mirror
+from curate.export.encode import encode
+from curate.export.sample import FaceItem, Sample
 from curate.generators.regions import Regions
 from curate.generators.subject import Subject
+from curate.pairs.registry import view, view_names
+from curate.pairs.view import encoded
 from curate.pairs.views import (
     drawings,
+    emotion_heat,
     face_masks,
     frequencies,
     light_maps,
@@ -23,7 +29,9 @@ from curate.pairs.views import (
     shape_masks,
     uv_texture,
 )
+from curate.pairs.views.mirrors import mirrored_pose
 from schemas import UnknownNameError, UsageError
+from schemas.columns import faces, labels
 from schemas.landmarks import layout
 from tests.drawn_faces import SIDE, drawn_face, drawn_mesh
 
@@ -268,3 +276,83 @@ def test_scales_frame_the_box() -> None:
     middle = np.array([50.0, 75, 1])
     assert np.allclose(near @ middle, 64) and np.allclose(far @ middle, 64)
     assert np.allclose(near @ [35, 60, 1], [0, 0]) and np.allclose(far @ [5, 30, 1], [0, 0])
+
+
+OWN = tuple(n for n in view_names() if view(n).__module__.rpartition(".")[2] != "attributes")
+"""Views of this package; those of `attributes` have tests of their own."""
+
+
+def sample_of(subject: Subject, **more: object) -> Sample:
+    """The drawn face as a written sample with every label that a view reads."""
+    mesh = subject.need_mesh().astype(np.float32)
+    known = {
+        labels.MESH.name: mesh,
+        labels.POINTS_68.name: convert(mesh[None, :, :2], "points-478", "points-68")[0],
+        faces.POINTS_5.name: subject.points.astype(np.float32),
+        labels.EMBEDDING.name: np.arange(128, dtype=np.float32),
+        labels.PERCEIVED_EMOTION.name: "happiness",
+        labels.AU_INTENSITY.name: {"AU12": 4.0, "AU4": None},
+    }
+    face = FaceItem("a.0", subject.box, {**known, **more})
+    return Sample("a_0", 0, "", encode(subject.pixels, "png"), ".png", subject.side, subject.side, (face,))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_each_view_gives_what_its_file_can_hold(subject: Subject, name: str) -> None:
+    cls = view(name)
+    drawn = cls().draw(sample_of(subject), subject.pixels)
+    assert drawn is not None
+    data = encoded(cls, drawn)
+    if cls.suffix == ".png":
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert picture is not None
+        sizes = {"patch_mask": (14, 14), "scales": (224, 672), "person_crop": picture.shape[:2]}
+        assert picture.shape[:2] == sizes.get(name, (SIDE, SIDE))
+        if name.endswith("_mask"):
+            assert set(np.unique(picture).tolist()) == {0, 255}
+    again = cls().draw(sample_of(subject), subject.pixels)
+    assert again is not None and encoded(cls, again) == data, "the same on every run"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_a_face_lacks_is_none_and_never_made_up(subject: Subject, name: str) -> None:
+    cls = view(name)
+    nothing: dict[str, object] = {c.name: None for c in cls.needs if c is not faces.POINTS_5}
+    if nothing:
+        assert cls().draw(sample_of(subject, **nothing), subject.pixels) is None
+
+
+def test_a_mesh_beside_the_face_gives_no_map(subject: Subject) -> None:
+    away = (subject.need_mesh() + np.array([subject.box[2], 0, 0])).astype(np.float32)
+    for name in ("face_mask", "albedo", "normals", "uv_texture", "patch_mask"):
+        assert view(name)().draw(sample_of(subject, **{labels.MESH.name: away}), subject.pixels) is None
+
+
+def test_views_of_a_picture_that_is_not_square_have_its_size(subject: Subject) -> None:
+    wide = np.ascontiguousarray(subject.pixels[:400])
+    for name in ("face_mask", "normals", "albedo", "five_points", "skeleton", "emotion_heat"):
+        data = encoded(view(name), view(name)().draw(sample_of(subject), wide))
+        assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED).shape[:2] == (400, SIDE)
+
+
+def test_sides_of_action_units_are_told_apart(subject: Subject) -> None:
+    told = {labels.AU_LEFT.name: {"AU12": 5.0}, labels.AU_RIGHT.name: {"AU12": 0.0}}
+    heat = view("au_heat")().draw(sample_of(subject, **told), subject.pixels)
+    assert isinstance(heat, np.ndarray)
+    right, left = subject.points[3], subject.points[4]
+    assert heat[int(left[1]), int(left[0])] > 200 and heat[int(right[1]), int(right[0])] < 20
+
+
+def test_mirrored_angles_and_points_are_their_own_inverse(subject: Subject) -> None:
+    assert mirrored_pose(*mirrored_pose(12.0, -3.0, 7.0)) == (12.0, -3.0, 7.0)
+    points = view("mirror_points_68")().draw(sample_of(subject), subject.pixels)
+    assert isinstance(points, np.ndarray)
+    own = sample_of(subject).faces[0].labels[labels.POINTS_68.name]
+    assert np.abs(mirror(points, "points-68", SIDE) - own).max() < 1e-3
+
+
+def test_emotions_have_the_units_of_their_prototypes() -> None:
+    assert emotion_heat.emotion_units("happiness") == ("AU6", "AU12") and emotion_heat.emotion_units("neutral") == ()
+    assert emotion_heat.emotion_units("surprise") == ("AU1", "AU2", "AU5", "AU26")
+    with pytest.raises(UnknownNameError, match="joy"):
+        emotion_heat.emotion_units("joy")

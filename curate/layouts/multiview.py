@@ -53,7 +53,9 @@ def read_views(path: Path) -> list[Row]:
             raise UsageError(f"{path}, row {number + 1}: subject {who} has the azimuth {azimuth:g} twice",
                              f"row {before} has it too")  # fmt: skip
         seen[who, azimuth] = number
-        found.append({"file": file_beside(path, row["file"], number), "subject": who, "azimuth": azimuth})
+        found.append(
+            {"file": file_beside(path, needed(row, "file", path, number), number), "subject": who, "azimuth": azimuth}
+        )
     order = list(dict.fromkeys(row["subject"] for row in found))
     return sorted(found, key=lambda row: (order.index(row["subject"]), row["azimuth"]))
 

@@ -101,7 +101,7 @@ class MultiIdLayout(PairKind):
         rows = list(row.faces[PEOPLE])
         boxes, vectors, who = boxes_of(pool)[rows], pool.vectors[rows], pool.texts(labels.IDENTITY_ID)
         layout = [
-            {"face_id": pool.face_ids[face], "person": who[face], "box": box.tolist(),
+            {faces.FACE_ID.name: pool.face_ids[face], "person": who[face], "box": box.tolist(),
              "centre": (box[:2] + box[2:] / 2).tolist(),
              "id_embed": vector.tolist(), "region": place + 1}
             for place, (face, box, vector) in enumerate(zip(rows, boxes, vectors, strict=True))

@@ -57,6 +57,7 @@ class SelfSwap(EachFace):
         "id_embed": "embedding", "landmarks": "points_68", "texture": "uv_texture",
     }),)  # fmt: skip
     needs = (labels.MESH, labels.POINTS_68, labels.EMBEDDING)
+    adults = True
 
 
 class PretrainPool(EachFace):
