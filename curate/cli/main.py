@@ -12,6 +12,7 @@ import typer
 from curate import __version__
 from curate.cli import (
     audit_commands,
+    avatar_commands,
     balance_commands,
     calibrate_commands,
     card_commands,
@@ -68,6 +69,7 @@ for module in (
     pair_commands,
     recipe_commands,
     text_commands,
+    avatar_commands,
 ):
     module.register(app)
 app.add_typer(review_commands.app, name="review")
