@@ -19,6 +19,7 @@ from curate.export.sample import FaceItem
 from schemas import labels
 from tests.export_samples import LABELLED, hard_cases
 
+pytest_plugins = ("services.label_studio",)
 COLUMNS = tuple(c.name for c in LABELLED)
 
 
@@ -84,3 +85,37 @@ def test_percent_and_back_is_the_same_box(width: int, height: int, box: tuple[fl
     scale = Scale(width, height)
     assert scale.box(scale.rectangle(box)) == pytest.approx(box, rel=1e-9, abs=1e-9)
     assert scale.point(scale.dot(box[:2])) == pytest.approx(box[:2], rel=1e-9, abs=1e-9)
+
+
+def test_a_server_takes_the_tasks_and_shows_the_pictures(label_studio: Any, tmp_path: Path) -> None:
+    import httpx
+
+    place = label_studio.media / "exported"
+    options = ExportOptions(
+        columns=COLUMNS, empty=True, format_settings={"prefix": "/data/local-files/?d=exported/"}, splits=("train",)
+    )
+    export(hard_cases(tmp_path / "hard", 20), "label_studio", place, options)
+    with httpx.Client(
+        base_url=label_studio.url, headers={"Authorization": f"Token {label_studio.token}"}, timeout=60
+    ) as client:
+
+        def post(path: str, data: Any) -> Any:
+            answer = client.post(path, json=data)
+            assert answer.status_code == 201, answer.text
+            return answer.json()
+
+        config = (place / "label_config.xml").read_text("utf-8")
+        project = post("/api/projects", {"title": "exported", "label_config": config})["id"]
+        post("/api/storages/localfiles", {"project": project, "path": str(place / "images"), "use_blob_urls": True})
+        (tasks,) = (json.loads(p.read_text("utf-8")) for p in (place / "tasks").glob("*.json"))
+        post(f"/api/projects/{project}/import", tasks)
+        told = client.get(f"/api/projects/{project}/export?exportType=JSON&download_all_tasks=true").json()
+        assert len(told) == len(tasks) > 8
+        predictions = {
+            p["task"]: p["result"] for p in client.get("/api/predictions", params={"project": project}).json()
+        }
+        given = {t["data"]["file"]: t["predictions"][0]["result"] for t in tasks}
+        for task in told:
+            assert predictions[task["id"]] == given[task["data"]["file"]], "nothing is lost or rounded"
+        picture = client.get(told[0]["data"]["image"])
+        assert picture.status_code == 200 and picture.content == (place / told[0]["data"]["file"]).read_bytes()
