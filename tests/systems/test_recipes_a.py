@@ -9,47 +9,24 @@ import shutil
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
-from annotators.caption_parser import parse as parse_caption
 from annotators.identity import SAME_PERSON
 from annotators.weights import ModelStore
 from curate.cli.main import _run
-from curate.export.identity_captions import ANYBODY, claimed_slots
-from curate.export.questions import tasks
 from curate.generators.prompts.sig import NAME
 from curate.generators.prompts.sig import parse as parse_name
 from curate.recipes.attributes import NAMES, mentioned
 from curate.recipes.instructions import bank
 from curate.store import Dataset
 from curate.text_quality.reward import reward
-from schemas import taxonomy
 from schemas.columns import labels
-from schemas.mapping import mapping
+from tests.systems.commands import facecurate, lines, step
 from tests.tiny_adapters import SETTINGS
-
-
-def facecurate(*words: str) -> None:
-    """The command line; any code but 0 fails the test."""
-    assert _run([*words], False) == 0
-
-
-def step(out: Path, name: str) -> dict[str, Any]:
-    """What a step of a recipe did."""
-    told = json.loads((out / "recipe.json").read_text("utf-8"))
-    found: dict[str, Any] = next(s["done"] for s in told["steps"] if s["name"] == name)
-    return found
-
-
-def lines(folder: Path, pattern: str = "*.jsonl") -> list[dict[str, Any]]:
-    return [json.loads(x) for p in sorted(folder.glob(pattern)) for x in p.read_text("utf-8").splitlines()]
 
 
 @pytest.fixture(scope="session")
@@ -319,97 +296,3 @@ def test_system_092_face_instruct(adults: Dataset, tmp_path: Path, capsys: pytes
     assert all(len(set(t.questions)) >= 10 for t in bank().values())
     below = {k: n for k, n in step(out, "instructions")["dropped"].items() if "rating below 7" in k}
     assert sum(below.values()) > 0
-    assert tasks()
-
-
-def test_system_110_emonet_grid(
-    adult_photos: Path, models: ModelStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    emotions = taxonomy("emonet-40")
-    assert len(emotions.labels) == 40 == len(set(emotions.labels))
-    for label in emotions.labels:
-        synonyms = emotions.docs[label].removeprefix("Also: ").rstrip(".").split(", ")
-        assert len(synonyms) >= 3, label
-    outcomes = [mapping("emonet-40", "emotion-8").map_label(label) for label in emotions.labels]
-    assert set(outcomes) - {None} == set(taxonomy("emotion-8").labels)
-    assert outcomes.count(None) == 9, "pain, shame and seven more have no counterpart, and the map says so"
-    out = tmp_path / "grid"
-    facecurate("recipe", "emonet_grid", str(out), "--plan")
-    cells = Counter(tuple(r["facts"].values()) for r in lines(out / "plan", "grid.jsonl"))
-    assert sum(cells.values()) == 19999
-    assert len(cells) == 40 * 2 * 7 * 6
-    assert max(cells.values()) - min(cells.values()) <= 1
-    _votes_are_imported(adult_photos, tmp_path)
-    _raters_agree_as_the_references_say(tmp_path)
-    capsys.readouterr()
-    facecurate("review", "config", "-c", "emonet_40_score")
-    page = ElementTree.fromstring(capsys.readouterr().out)
-    sliders = [tag for tag in page.iter("Number") if tag.get("slider") == "true"]
-    assert [tag.get("name", "").partition("__")[2] for tag in sliders] == list(emotions.labels)
-
-
-def _votes_are_imported(adult_photos: Path, tmp_path: Path) -> None:
-    source = tmp_path / "binary"
-    source.mkdir()
-    for number, path in enumerate(sorted(adult_photos.glob("*.jpg"))[:3]):
-        shutil.copy(path, source / f"{number:05d}.jpg")
-    votes = [
-        *(("00000", who, value, "Amusement") for who, value in (("a", "true"), ("b", "true"), ("c", "false"))),
-        ("00001", "a", "false", "Pain"),
-        ("00001", "b", "false", "Pain"),
-        ("00002", "a", "true", "Awe"),
-    ]
-    rows = ["path,annotator,value,emotion", *(f"{p}.jpg,{who},{value},{what}" for p, who, value, what in votes)]
-    (source / "binary.csv").write_text("\n".join(rows) + "\n", "utf-8")
-    facecurate("import", "emonet_binary", str(source), str(tmp_path / "votes"), "-j", "1")
-    found = {
-        r["name"]: r
-        for r in Dataset.open(tmp_path / "votes").faces(["name", "emonet_40_score", "emonet_40"]).to_pylist()
-    }
-    assert found["00000.jpg"]["emonet_40_score"]["Amusement"] == pytest.approx(2 / 3)
-    assert found["00000.jpg"]["emonet_40"] == "Amusement"
-    assert found["00001.jpg"]["emonet_40_score"]["Pain"] == 0
-    assert found["00001.jpg"]["emonet_40"] is None
-    assert found["00002.jpg"]["emonet_40_score"]["Pain"] is None
-
-
-def _raters_agree_as_the_references_say(tmp_path: Path) -> None:
-    from scipy.stats import spearmanr
-    from sklearn.metrics import cohen_kappa_score
-
-    rng = np.random.default_rng(1)
-    truth = rng.integers(0, 8, 60)
-    said = {who: np.clip(truth + rng.integers(-n, n + 1, 60), 0, 7) for who, n in (("a", 1), ("b", 2), ("c", 4))}
-    text = ["item,rater,label", *(f"{i},{who},{v}" for who, values in said.items() for i, v in enumerate(values))]
-    (tmp_path / "ratings.csv").write_text("\n".join(text) + "\n", "utf-8")
-    facecurate("measure", "reliability", str(tmp_path / "ratings.csv"), "-o", str(tmp_path / "rates.json"))
-    tables = json.loads((tmp_path / "rates.json").read_text("utf-8"))["tables"]
-    for row in tables["raters"]:
-        rest = np.mean([v for who, v in said.items() if who != row["rater"]], axis=0)
-        assert row["Spearman"] == pytest.approx(spearmanr(said[row["rater"]], rest).statistic, abs=1e-9)
-    weighted = [r for r in tables["pairs"] if r["statistic"] == "quadratic kappa"]
-    assert len(weighted) == 3
-    for row in weighted:
-        expected = cohen_kappa_score(said[row["first"]], said[row["second"]], weights="quadratic", labels=range(8))
-        assert row["value"] == pytest.approx(expected, abs=1e-9)
-
-
-def test_system_025_identity_only(adults: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch = pytest.importorskip("torch")
-    out = tmp_path / "faceid"
-    facecurate("export", str(adults.path), "ip_adapter_faceid", str(out), "--crop", "ffhq", "--size", "512", "--set",
-               "identity_only=true", "--set", "width=512", "--set", "files=torch",
-               "--set", f"prefix={out}/")  # fmt: skip
-    records = json.loads((out / "unassigned.json").read_text("utf-8"))
-    assert len(records) >= 30
-    told = {r["caption"]: r for r in adults.faces(["caption"]).to_pylist()}
-    assert any("perceived_emotion" in " ".join(parse_caption(c)) for c in told if c), "some captions tell an expression"
-    for item in records:
-        assert set(item) == {"image_file", "text", "id_embed_file"}
-        assert Image.open(out / item["image_file"]).convert("RGB").size == (512, 512)
-        # as `MyDataset.__getitem__` of IP-Adapter's tutorial_train_faceid.py
-        embedding = torch.from_numpy(torch.load(item["id_embed_file"], map_location="cpu", weights_only=False))
-        assert embedding.shape == (512,)
-        assert float(embedding.norm()) == pytest.approx(1, abs=1e-3)
-        if item["text"] != ANYBODY:
-            assert claimed_slots(item["text"]) <= {"gender", "maturity", "age"}
