@@ -48,8 +48,8 @@ def _lab(pixels: Pixels) -> NDArray[np.float32]:
 def look_distance(first: Floats, second: Floats) -> float:
     """One minus the cosine of two looks' changes, 0-2, over the points that both show; NaN if a look changes nothing.
 
-    How strongly a look is put on does not count. Of ten looks on five adults that chose this distance, one look on two
-    faces was nearer than another look in .947 of cases (root mean square of the differences: .893); see the recipe.
+    How strongly a look is put on does not count. Chosen on five adults with ten looks each; on eleven others one look
+    on two faces was nearer than another look in .953 (.921-.984) of 9,900 cases.
 
     Args:
         first: Of `look`.
