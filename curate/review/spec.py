@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from curate.review.controls import PICTURE, Control, control
+from curate.review.controls import PICTURE, Control, control, title
 from schemas import REGISTRY, Column, Kind, UnknownNameError, UsageError
 from schemas.columns import faces, labels
 from schemas.landmarks import layout
@@ -17,6 +17,8 @@ BOX = "face_box"
 """Name of the tag of boxes."""
 FACE = "face"
 COMMENT = "comment"
+BOX_COLOUR, POINT_COLOUR = "#2f7ed8", "#e8a33d"
+HINT = "Select a face's box to answer its questions. What you see of a person is your impression, not a fact."
 MOST_POINTS = 98
 """More points than this per face nobody can move by hand."""
 FACE_POINTS = ("right eye", "left eye", "nose", "right mouth corner", "left mouth corner")
@@ -101,20 +103,26 @@ def _column(name: str) -> Column:
 def config(spec: Spec) -> str:
     """The labelling configuration, XML.
 
-    A box per face; the points of a face hang on its box; all other questions show once a box is selected.
+    The picture stands on the left with the palettes of boxes and points under it; the questions on a face stand on
+    the right and show once its box is selected; the points of a face hang on its box.
     """
-    view = Element("View", className="facecurate")
-    SubElement(view, "Image", name=PICTURE, value=f"${PICTURE}", zoom="true", zoomControl="true", rotateControl="false")
-    box = SubElement(view, "RectangleLabels", name=BOX, toName=PICTURE, canRotate="false", strokeWidth="2")
-    SubElement(box, "Label", value=FACE, background="#2f7ed8")
+    view = Element("View", style="display: flex; gap: 16px; align-items: flex-start")
+    left = SubElement(view, "View", style="flex: 3 1 60%; min-width: 0")
+    SubElement(left, "Image", name=PICTURE, value=f"${PICTURE}", zoom="true", zoomControl="true", rotateControl="false")
+    box = SubElement(left, "RectangleLabels", name=BOX, toName=PICTURE, canRotate="false", strokeWidth="2")
+    SubElement(box, "Label", value=FACE, background=BOX_COLOUR)
     for column in spec.points:
-        view.append(_points(column))
-    side = SubElement(view, "View", visibleWhen="region-selected", whenTagName=BOX, style="padding-top: .5em")
-    for asked in spec.controls:
-        side.extend(asked.elements())
+        folded = SubElement(SubElement(left, "Collapse"), "Panel", value=f"points: {title(column.name)}")
+        folded.append(_points(column))
+    right = SubElement(view, "View", style="flex: 2 1 320px; min-width: 260px; max-height: 80vh; overflow-y: auto")
+    if spec.controls:
+        SubElement(right, "Text", name="hint", value=HINT)
+        side = SubElement(right, "View", visibleWhen="region-selected", whenTagName=BOX)
+        for asked in spec.controls:
+            side.extend(asked.elements())
     if spec.comments:
-        SubElement(view, "Header", value="comments on the picture", size="5")
-        SubElement(view, "TextArea", name=COMMENT, toName=PICTURE, rows="2", editable="true")
+        SubElement(right, "Header", value="comments on the picture", size="5")
+        SubElement(right, "TextArea", name=COMMENT, toName=PICTURE, rows="2", editable="true")
     indent(view)
     return tostring(view, encoding="unicode")
 
@@ -122,7 +130,7 @@ def config(spec: Spec) -> str:
 def _points(column: Column) -> Element:
     tag = Element("KeyPointLabels", name=column.name, toName=PICTURE, strokeWidth="2", opacity="0.9")
     for number, name in enumerate(point_names(column)):
-        SubElement(tag, "Label", value=name, model_index=str(number), background="#e8a33d")
+        SubElement(tag, "Label", value=name, model_index=str(number), background=POINT_COLOUR)
     return tag
 
 

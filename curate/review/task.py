@@ -52,15 +52,8 @@ def prediction(spec: Spec, found: Sequence[Seen], width: int, height: int, versi
 
 
 def results(spec: Spec, face: Seen, width: int, height: int) -> Iterator[Result]:
-    """The regions and answers of one face."""
-    place = _percent_box(face.box, width, height)
+    """The regions and answers of one face: points before the box, for what comes first lies on top on the page."""
     common = {"to_name": PICTURE, "original_width": width, "original_height": height, "image_rotation": 0}
-    yield {**common, "id": face.face_id, "from_name": BOX, "type": "rectanglelabels",
-           "value": {**place, "rectanglelabels": [FACE]}}  # fmt: skip
-    for asked in spec.controls:
-        for answer in asked.answers(face.values.get(asked.column.name)):
-            yield {**common, "id": face.face_id, "from_name": answer.name, "type": answer.kind,
-                   "value": {**place, **answer.payload}}  # fmt: skip
     for column in spec.points:
         points = face.values.get(column.name)
         if points is None:
@@ -72,6 +65,13 @@ def results(spec: Spec, face: Seen, width: int, height: int) -> Iterator[Result]
                    "from_name": column.name, "type": "keypointlabels",
                    "value": {"x": 100 * float(x) / width, "y": 100 * float(y) / height, "width": POINT_WIDTH,
                              "keypointlabels": [names[number]]}}  # fmt: skip
+    place = _percent_box(face.box, width, height)
+    yield {**common, "id": face.face_id, "from_name": BOX, "type": "rectanglelabels",
+           "value": {**place, "rectanglelabels": [FACE]}}  # fmt: skip
+    for asked in spec.controls:
+        for answer in asked.answers(face.values.get(asked.column.name)):
+            yield {**common, "id": face.face_id, "from_name": answer.name, "type": answer.kind,
+                   "value": {**place, **answer.payload}}  # fmt: skip
 
 
 def point_id(face_id: str, column: Column, number: int) -> str:
