@@ -1,6 +1,6 @@
 """Faces joined with birth and death dates: years lived and years left, who is dropped and why.
 
-After "Estimating Remaining Lifespan from the Face" (2024). Such targets are statistics of a group of public figures.
+After A. Fekrazad, "Estimating remaining lifespan from the face", 2023. Such targets are statistics of a group of public figures.
 They say nothing about any one person, and must never be used to decide about one; see `FLAG`.
 """
 
