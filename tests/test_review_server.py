@@ -16,6 +16,7 @@ import pytest
 
 from curate.cli.main import main
 from curate.review import ledger
+from curate.review.doctor import check
 from curate.review.pull import pull
 from curate.review.push import PushOptions, push
 from curate.review.reading import Reading
@@ -265,3 +266,23 @@ def test_wrong_calls_get_one_line(
     assert "no token" in complaint("push", data, "--url", url, "--minors")
     with pytest.raises(UsageError, match="another spec"):
         push(few, options(label_studio, "review", spec=Spec.of(["perceived_gender"])), server)
+
+
+@pytest.mark.parametrize("kind", ["local", "embedded"])
+def test_the_doctor_opens_every_picture(few: Dataset, label_studio: RealServer, server: Server, kind: str) -> None:
+    done = push(few, options(label_studio, kind, media={"kind": kind, "root": str(label_studio.media)}), server)
+    found = check(few, kind, server)
+    assert found.well and found.tasks == done.wanted
+    assert (found.opened, found.embedded) == ((0, done.wanted) if kind == "embedded" else (done.wanted, 0))
+
+
+def test_the_doctor_names_what_cannot_be_seen(few: Dataset, label_studio: RealServer, server: Server) -> None:
+    done = push(few, options(label_studio, "gone"), server)
+    gone, text = sorted((label_studio.media / "facecurate" / f"{few.path.name}-gone").iterdir())[:2]
+    gone.unlink()
+    text.write_text("not a picture")
+    server.add(done.project, [{"data": {"image": "https://elsewhere.example.org/a.jpg"}}])
+    found = check(few, "gone", server)
+    assert not found.well and found.foreign == 1 and len(found.wrong) >= 2
+    reasons = " ".join(why for _, _, why in found.wrong)
+    assert "404" in reasons and "did not send" in reasons

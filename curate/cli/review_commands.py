@@ -153,3 +153,24 @@ def _show_pull(done: Pulled) -> None:
             f"newer detection: {conflict.face_id} has no partner (best overlap {conflict.best:.2f}); its labels stay "
             "with the revision that was reviewed", err=True,
         )  # fmt: skip
+
+
+@app.command()
+def doctor(dataset: Data, name: Name = "review", quiet: Quiet = False) -> None:
+    """Open every task's picture with the token's rights, before anyone starts."""
+    from curate.review.doctor import check
+    from curate.store import Dataset
+
+    found = check(Dataset.open(dataset), name, quiet=quiet)
+    typer.echo(
+        f"as {found.user}: {found.tasks:,} tasks, {found.opened:,} pictures opened, {found.embedded:,} embedded, "
+        f"{found.unchecked:,} in clouds, not opened"
+    )
+    for number, address, why in found.wrong[:10]:
+        typer.echo(f"task {number}: {address}: {why}", err=True)
+    if found.foreign:
+        typer.echo(f"{found.foreign:,} tasks were not sent by this review", err=True)
+    if found.twice:
+        typer.echo(f"{found.twice:,} pictures have more than one task", err=True)
+    if not found.well:
+        raise typer.Exit(1)

@@ -254,6 +254,16 @@ class Server:
             answer = self._http.get(f"{self.url}{path}", headers={"Authorization": headers["Authorization"]})
             return answer.status_code, answer.headers.get("content-type", "")
 
+    def fetch_elsewhere(self, url: str) -> tuple[int, str]:
+        """Open an address on a server of pictures that the user named, without the token."""
+        import httpx
+
+        try:
+            answer = self._http.get(url)
+        except httpx.HTTPError as error:
+            return 0, str(error)
+        return answer.status_code, answer.headers.get("content-type", "")
+
     def webhook(self, project: int, url: str, headers: dict[str, str]) -> None:
         """Let the server tell `url` of every annotation, unless it does already."""
         with self.asking():
