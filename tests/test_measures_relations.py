@@ -159,7 +159,7 @@ def test_a_picture_of_one_colour_has_its_hue(colour: tuple[int, int, int], name:
 def test_grey_has_no_hue_and_lines_have_their_direction() -> None:
     grey = plastic(flat((90, 90, 90)))
     assert grey["dominant_hue"] == (None, "the picture has next to no colour")
-    assert grey["brightness"][0] == pytest.approx(0.38, abs=0.01)
+    assert grey["lightness"][0] == pytest.approx(0.38, abs=0.01)
     striped = flat((255, 255, 255))
     striped[::8] = striped[1::8] = 0
     across, down = plastic(striped)["line_directions"][0], plastic(np.rot90(striped).copy())["line_directions"][0]

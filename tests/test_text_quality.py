@@ -328,3 +328,40 @@ def test_a_program_s_rejected_tries_are_kept(copy: Path) -> None:
     assert all(len(r[labels.REASONED_REJECTIONS.name]) == 2 and 2 < r[labels.REWARD.name] < 3 for r in rest)
     tries = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     assert len(tries) == 120 and sum(t["accepted"] for t in tries) == 20
+
+
+def test_relevance_is_the_cosine_of_the_dataset_s_own_clip(copy: Path) -> None:
+    from annotators.adapters.clip_checkpoint import FOLDER_PREFIX, ClipConfig
+    from annotators.adapters.clip_network import Loader
+    from annotators.weights import ModelStore
+    from curate.store import LayerInfo
+    from schemas.columns import faces
+    from tests import tiny_clip
+    from tests.evaluation_samples import KEY
+    from tests.store_samples import table
+
+    _, checkpoint = tiny_clip.make(copy.parent)
+    folder = tiny_clip.make_folder(copy.parent / "model", checkpoint)
+    config = ClipConfig(checkpoint=f"{FOLDER_PREFIX}{folder}")
+    network = ModelStore().shared(Loader(config.source))
+    ds = Dataset.open(copy)
+    said = ds.faces([faces.FACE_ID, labels.CAPTION]).to_pylist()
+    ids, captions = ([row[c.name] for row in said] for c in (faces.FACE_ID, labels.CAPTION))
+    other = network.texts(["a wall"])[0]
+    vectors = [other if c is None or i % 2 else network.texts([c])[0] for i, c in enumerate(captions)]
+    ds.add_layer(LayerInfo("clip.v1", "model", "clip", config=config.as_dict(), columns=(labels.EMBEDDING_CLIP.name,)))
+    values = {faces.FACE_ID: ids, labels.STATUS: ["ok"] * 60, labels.ERROR: [None] * 60}
+    ds.write("labels/clip.v1", KEY, table({**values, labels.EMBEDDING_CLIP: [v.tolist() for v in vectors]}))
+
+    found = check_texts(copy)
+    assert found.no_relevance == "" and len(found.relevance) == 59
+    by_face = dict(zip((t.key for t in found.texts.rows), range(59), strict=True))
+    for i in (0, 1, 2, 5):
+        expected = float(network.texts([captions[i]])[0] @ vectors[i])
+        assert found.relevance[by_face[ids[i]]] == pytest.approx(expected, abs=1e-5)
+    assert found.relevance[by_face[ids[2]]] == pytest.approx(1, abs=1e-5)
+    whole = found.figures[0].relevance
+    assert whole is not None and whole.n == 59 and "CLIP cosine" in render(found)
+    shutil.rmtree(folder)
+    without = check_texts(copy)
+    assert without.relevance == {} and "model" in without.no_relevance
