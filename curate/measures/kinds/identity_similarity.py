@@ -65,8 +65,8 @@ class IdentitySimilarity(Measure):
         found = edits(ds, [labels.EMBEDDING, *more], config.edit, config.strength, only)
         alike = [similarity(e) for e in found]
         people = [person_of(e.before) for e in found]
-        if all(a is None for a in alike):
-            raise UsageError(f"no pair of {ds.path} has two embeddings", fix="Annotate it: facecurate annotate")
+        if all(e.before.get(labels.EMBEDDING.name) is None for e in found):
+            raise UsageError(f"no source in {ds.path} has an embedding", fix="Annotate it: facecurate annotate")
         passed = [a is not None and a >= config.threshold for a in alike]
         facts: dict[str, Any] = {
             "pictures": len(found),
