@@ -45,10 +45,12 @@ class SwapConfig(Config):
     Attributes:
         results: `with` takes swaps that `face_swap` made, then pairs without one; `only` and `none` one of the two.
         most_pose: Largest angle between the heads in degrees, for pairs without a result.
+        most_turn: Largest angle between target and result in degrees, as far as it is known.
     """
 
     results: str = "with"
     most_pose: float = 30.0
+    most_turn: float = 3.0
 
 
 class SwapTriplets(PairKind):
@@ -75,7 +77,7 @@ class SwapTriplets(PairKind):
     bounds = (
         Bound("cosine", "source", "target", unknown=True),
         Bound("cosine", "source", "result", column="source_result_cosine", unknown=True),
-        Bound("pose", "target", "result", column="target_result_pose", unknown=True),
+        Bound("pose", "target", "result", most="most_turn", column="target_result_pose", unknown=True),
         Bound("pose", "source", "target", unknown=True),
     )
     adults = True
