@@ -168,8 +168,10 @@ def patches(
     for (x, y), vector in zip(centres, vectors, strict=True):
         left, top = round(x - side / 2), round(y - side / 2)
         drawn = _cells(vector, side)
-        rows = slice(max(top, 0), min(top + side, height))
-        columns = slice(max(left, 0), min(left + side, width))
+        rows = slice(min(max(top, 0), height), min(max(top + side, 0), height))
+        columns = slice(min(max(left, 0), width), min(max(left + side, 0), width))
+        if rows.start == rows.stop or columns.start == columns.stop:
+            continue
         image[rows, columns] = drawn[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     return image
 

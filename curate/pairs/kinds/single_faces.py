@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curate.pairs.base import Config, PairKind, Role, Row
 from curate.pairs.pool import UNKNOWN, Pool
-from curate.pairs.rules import NEAR, hash_distance
+from curate.pairs.rules import NEAR
 from curate.pairs.views.mirrors import mirrored_pose
 from schemas import UsageError
 from schemas.columns import labels
@@ -71,11 +72,12 @@ class PretrainPool(EachFace):
 
     def propose(self, pool: Pool, rng: np.random.Generator) -> Iterator[Row]:
         """Each face once; what is a copy of one before is noted."""
-        taken: list[int] = []
+        taken: NDArray[np.int64] = np.empty(0, np.int64)
         for face in rng.permutation(len(pool)).tolist():
-            again = not pool.synthetic[face] and any(_copies(pool, face, other) for other in taken)
-            if not again and not pool.synthetic[face]:
-                taken.append(face)
+            again = False
+            if not pool.synthetic[face]:
+                again = copied_from(pool, face, taken)
+                taken = taken if again else np.append(taken, face)
             yield Row({FACE: (face,)}, {"copy": again})
 
     def refuses(self, pool: Pool, row: Row) -> str:
@@ -157,13 +159,18 @@ def yaw_bin(yaw: float, width: float) -> float:
     return float(np.sign(yaw) * steps * width) + 0.0
 
 
-def _copies(pool: Pool, first: int, second: int) -> bool:
-    """Whether two faces are one: by the layer of duplicates, or by near hashes of their pictures."""
-    if pool.copies[first] == pool.copies[second] != UNKNOWN:
+def copied_from(pool: Pool, face: int, others: NDArray[np.int64]) -> bool:
+    """Whether a face is in a copy of the picture of one of the others.
+
+    By the layer of duplicates, or by the hashes of other pictures, this one's as it is or mirrored.
+    """
+    if pool.copies[face] != UNKNOWN and (pool.copies[others] == pool.copies[face]).any():
         return True
-    if pool.picture[first] == pool.picture[second] or not (pool.hashed[first] and pool.hashed[second]):
+    if not pool.hashed[face]:
         return False
-    return hash_distance(pool, first, second) <= NEAR
+    comparable = others[pool.hashed[others] & (pool.picture[others] != pool.picture[face])]
+    apart = np.bitwise_count(pool.hashes[comparable, 0][:, None] ^ pool.hashes[face]).min(1, initial=64)
+    return bool((apart <= NEAR).any())
 
 
 class UvFaces(EachFace):
