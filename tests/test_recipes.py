@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +204,28 @@ def test_a_stopped_recipe_goes_on(mine: Path, given: Dataset, tmp_path: Path, mo
     recipe = load(str(mine))
     assert [s for _, s in outlook(recipe, [str(given.path)], out)] == ["finished", "finished", "to go on with"]
     assert states(mine, given, out) == {"take": "was finished", "pick": "was finished", "out": "finished"}
+
+
+KILLED = """
+import os, signal, sys
+from curate.export.formats.imagefolder import ImageFolder
+from curate.cli.main import main
+ImageFolder.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main(["recipe", *sys.argv[1:], "-q"])
+"""
+
+
+def test_a_killed_recipe_goes_on_and_ends_as_an_unbroken_one(mine: Path, given: Dataset, tmp_path: Path) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    done = subprocess.run([sys.executable, "-c", KILLED, mine, given.path, out], cwd=ROOT, check=False, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    assert states(mine, given, out) == {"take": "was finished", "pick": "was finished", "out": "finished"}
+    states(mine, given, whole)
+    files = {p.relative_to(whole): p for p in (whole / "out").rglob("*") if p.is_file()}
+    files |= {p.relative_to(whole): p for p in (whole / "pick").rglob("*") if p.is_file()}
+    assert files
+    for name, path in files.items():
+        assert (out / name).read_bytes() == path.read_bytes(), name
 
 
 def stop(*_: object) -> None:

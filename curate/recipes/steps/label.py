@@ -70,7 +70,26 @@ class Label(Step):
 
     def run(self, site: Site) -> Done:
         """Labels what is missing."""
-        return done(api.annotate(site.open(), self._options(site)))
+        return self._done(api.annotate(site.open(), self._options(site)), site)
+
+    def _done(self, ds: Dataset, site: Site) -> Done:
+        """The outcome, if the labels that speak are those with these settings.
+
+        Raises:
+            UsageError: if newer labels of other settings, from an earlier call, would be taken for them.
+        """
+        options = self._options(site)
+        layers = ds.layers()
+        for wanted in api.plan(ds, options, options.annotators).job.steps:
+            newest = next(
+                (i.name for i in layers if i.annotator == wanted.annotator and i.kind == "model"), wanted.layer
+            )
+            if newest != wanted.layer:
+                why = f"labels/{newest} of other settings is newer and speaks for it"
+                raise UsageError(
+                    f"{ds.path}: labels/{wanted.layer} is not heard", why, "Delete it, or name a new folder"
+                )
+        return done(ds)
 
     def _arguments(self) -> list[str]:
         told = [*option("-a", self.options.annotators), *settings(self.options.set)]
@@ -116,8 +135,8 @@ class TakeIn(Label):
         """Takes in what is new and labels what is missing."""
         options = self._options(site)
         if (source := given_dataset(site.photos)) is not None:
-            return done(api.annotate(copy_dataset(source, site.dataset), options))
-        return done(api.run(list(site.photos), site.dataset, options))
+            return self._done(api.annotate(copy_dataset(source, site.dataset), options), site)
+        return self._done(api.run(list(site.photos), site.dataset, options), site)
 
     def _listing(self) -> ListOptions:
         return ListOptions(licence=self.options.licence or None, consent=self.options.consent or None)

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 
 from annotators.base import Config
 from curate.identity import duplicates, identities
+from curate.recipes.state import remove
 from curate.recipes.step import DATASET, Done, Site, Step, layer_folder, option
 from curate.split.settings import Settings as SplitSettings
 from curate.split.settings import parse_ratios
 from curate.split.split import FOLDER, certificate_path, layer_name, make_split
+
+
+def _forget(site: Site, annotator: str) -> None:
+    """Remove the layers of an annotator from the recipe's own dataset."""
+    for info in site.open().layers():
+        if info.annotator == annotator and info.kind == "model":
+            remove(site.out / layer_folder(info.name))
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Identity(Step):
     options: IdentityOptions
 
     def leaves(self, site: Site) -> Sequence[str]:
-        """Nothing: groups made with other settings are a layer of their own, and stay."""
+        """Nothing: the step removes earlier groups itself."""
         return ()
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
@@ -44,8 +52,9 @@ class Identity(Step):
         return [["identity", str(site.dataset), *told, *option("--assume-adults", self.options.assume_adults)]]
 
     def run(self, site: Site) -> Done:
-        """Clusters and writes the layer."""
+        """Clusters and writes the layer; one of an earlier call goes, since it would speak if it were newer."""
         o = self.options
+        _forget(site, identities.NAME)
         found = identities.find_identities(
             site.open(), identities.Settings(o.threshold or None, assume_adults=o.assume_adults)
         )
@@ -76,7 +85,7 @@ class Duplicates(Step):
     options: DuplicateOptions
 
     def leaves(self, site: Site) -> Sequence[str]:
-        """Nothing: groups made with other settings are a layer of their own, and stay."""
+        """Nothing: the step removes earlier groups itself."""
         return ()
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
@@ -85,8 +94,9 @@ class Duplicates(Step):
         return [["duplicates", str(site.dataset), *told, *option("--assume-adults", self.options.assume_adults)]]
 
     def run(self, site: Site) -> Done:
-        """Compares and writes the layer."""
+        """Compares and writes the layer; one of an earlier call goes, since it would speak if it were newer."""
         o = self.options
+        _forget(site, duplicates.NAME)
         found = duplicates.find_duplicates(
             site.open(), duplicates.Settings(bits=o.bits, assume_adults=o.assume_adults), site.quiet
         )
