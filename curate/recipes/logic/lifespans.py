@@ -1,7 +1,7 @@
 """Faces joined with birth and death dates: years lived and years left, who is dropped and why.
 
-After A. Fekrazad, "Estimating remaining lifespan from the face", 2023. Such targets are statistics of a group of public figures.
-They say nothing about any one person, and must never be used to decide about one; see `FLAG`.
+After A. Fekrazad, "Estimating remaining lifespan from the face", 2023. Such targets are statistics of a group of public
+figures. They say nothing about any one person, and must never be used to decide about one; see `FLAG`.
 """
 
 from __future__ import annotations

@@ -74,9 +74,7 @@ def own_faces(
     return Verdicts(tuple(reason), likeness)
 
 
-def _of_folder(
-    rows: Ints, vectors: Floats, known: Flags, photo: Ints, guarded: Flags, threshold: float
-) -> list[str]:  # fmt: skip
+def _of_folder(rows: Ints, vectors: Floats, known: Flags, photo: Ints, guarded: Flags, threshold: float) -> list[str]:
     """Why each face of a folder goes."""
     reason = [GUARDED if guarded[r] else KEPT if known[r] else NO_VECTOR for r in rows]
     usable = np.array([i for i, why in enumerate(reason) if why == KEPT], np.int64)

@@ -67,10 +67,7 @@ class CodedFrames(OwnStep):
         tables = []
         for path in annotation_files(site):
             table = read_annotations(path)
-            back = site.folder / "read_back" / path.name
-            write_annotations(back, table)
-            if not read_annotations(back).equals(table):
-                raise DatasetError(f"{path} does not come back as it was read")
+            _need_back(path, table, site.folder / "read_back.csv")
             tables.append(table.append_column(SEGMENT, pa.array([path.stem] * table.num_rows)))
         rows = pa.concat_tables(tables, promote_options="default")
         file = write_parquet(site.folder / ROWS, rows)
@@ -105,6 +102,19 @@ def annotation_files(site: Site) -> list[Path]:
     if not found:
         raise UsageError(f"{', '.join(site.photos)} holds no CSV file", f"its first column must be {FRAME}")
     return found
+
+
+def _need_back(path: Path, table: pa.Table, back: Path) -> None:
+    """Write a table as its CSV again and read that.
+
+    Raises:
+        DatasetError: if it does not come back as it was read.
+    """
+    write_annotations(back, table)
+    found = read_annotations(back)
+    back.unlink()
+    if not found.equals(table):
+        raise DatasetError(f"{path} does not come back as it was read")
 
 
 def _line(row: Row) -> dict[str, Any]:

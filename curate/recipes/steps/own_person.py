@@ -68,8 +68,8 @@ class OwnPerson(LayerStep):
         kept = pa.array([p if not r else None for p, r in zip(people, reasons, strict=True)], pa.string())
         dropped = write_selection(site, o.as_dict(), found, reasons, {labels.IDENTITY_ID: kept})
         file = write_csv(site.folder / LIKENESS, rows(found, told, people, bool(quality)), HEAD)
-        counts = {p: reasons[i] == "" for i, p in enumerate(people) if p is not None}
-        facts = {"people": len(set(kept.drop_null().to_pylist())), "folders": len(counts), "threshold": o.threshold}
+        folders = {p for p in people if p is not None}
+        facts = {"people": len(set(kept.drop_null().to_pylist())), "folders": len(folders), "threshold": o.threshold}
         notes = () if facts["people"] else ("no folder keeps a face",)
         return Done(len(kept.drop_null()), "faces", dropped, facts, (site.folder / DROPS, file), notes)
 
