@@ -23,7 +23,6 @@ from curate.recipes.run import RunOptions, run_recipe
 from curate.recipes.steps.sources import sources_of
 from curate.store import Dataset
 from schemas import FacecurateError, UnknownNameError, UsageError
-from schemas.columns import labels
 from tests.export_samples import hard_cases
 from tests.generator_samples import astronaut, subjects
 
