@@ -259,7 +259,7 @@ def test_system_081_hemifaces(adults: Dataset, adult_photos: Path, tmp_path: Pat
     assert [sum(not p.same for p in pairs if p.fold == f) for f in (0, 1)] == [300, 300]
 
 
-def test_system_072_points_under_a_cover(adults: Dataset, tmp_path: Path) -> None:
+def test_points_under_a_cover_are_told_invisible(adults: Dataset, tmp_path: Path) -> None:
     from schemas.landmarks import layout
 
     faces = own_copy(adults, tmp_path)
