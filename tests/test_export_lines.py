@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from curate.export.formats.webdataset import member
 from curate.export.gather import Gatherer
 from curate.export.index import index
 from curate.export.lines import BATCH, decimals, numbers, records, values, with_records
@@ -79,3 +82,15 @@ def test_scores_keep_their_names() -> None:
 @given(arrays.arrays(np.float32, (3, 2), elements=st.floats(width=32)))
 def test_arrays_become_the_lists_that_their_numbers_become(points: Any) -> None:
     assert to_plain(points) == [[to_plain(float(v)) for v in row] for row in points]
+
+
+@given(st.lists(st.tuples(st.text("abc0_-.", min_size=1, max_size=100), st.binary(max_size=1500)), max_size=12))
+def test_members_are_those_that_tarfile_writes(files: list[tuple[str, bytes]]) -> None:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in files:
+            about = tarfile.TarInfo(name)
+            about.size, about.mode = len(data), 0o644
+            tar.addfile(about, io.BytesIO(data))
+    found = b"".join(piece for name, data in files for piece in member(name, data))
+    assert whole.getvalue()[: len(found)] == found and not whole.getvalue()[len(found) :].strip(b"\0")

@@ -43,12 +43,13 @@ def tables(samples: Iterable[Sample], columns: Sequence[Column], rows: int = ROW
     """Tables of at most so many rows, each made when it is asked for."""
     stream, kind = iter(samples), schema(columns)
     while group := list(islice(stream, rows)):
-        found = [_row(sample, columns) for sample in group]
+        found = [row(sample, columns) for sample in group]
         arrays = [pa.array([row.get(field.name) for row in found], field.type) for field in kind]
         yield pa.Table.from_arrays(arrays, schema=kind)
 
 
-def _row(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
+def row(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
+    """A sample as the values of a row, by column."""
     face, facts = sample.faces[0], sample.facts
     row: dict[str, Any] = {c.name: facts.get(c.name) for c in FACTS}
     row |= {CROP: facts.get(CROP), MATRIX: facts.get(MATRIX)}

@@ -15,6 +15,8 @@ from curate.export.sample import FaceItem, Sample
 from schemas import Column, Kind, SchemaError
 
 FACES, PICTURES = "faces", "pictures"
+SINGLE = 1e-6
+"""How far numbers of single precision may be apart, as a share and in all."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,13 @@ def equal(column: Column, given: Any, found: Any, tolerance: float = 0.0) -> boo
         return len(given) == len(found) and all(
             equal(column, *pair, tolerance) for pair in zip(given, found, strict=True)
         )
-    if column.kind in (Kind.POINTS, Kind.VECTOR) or column.shape or isinstance(given, float):
+    if column.kind in (Kind.POINTS, Kind.VECTOR) or column.shape:
         first, second = np.asarray(given, np.float32), np.asarray(found, np.float32)
-        return first.shape == second.shape and bool(
-            np.allclose(first, second, rtol=1e-6, atol=max(tolerance, 1e-6), equal_nan=True)
+        return first.shape == second.shape and (
+            first.tobytes() == second.tobytes()
+            or bool(np.allclose(first, second, rtol=SINGLE, atol=max(tolerance, SINGLE), equal_nan=True))
         )
+    if isinstance(given, float) and isinstance(found, float | int):
+        near = abs(given - found) <= max(tolerance, SINGLE) + SINGLE * abs(found)
+        return bool(given == found or near or (given != given and found != found))  # noqa: PLR0124 - NaN
     return bool(given == found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ LEFT_OUT = (
     "does not meet the condition", "rejected by a reviewer", "in another split", "licence", "no consent statement",
     "generated", "not generated", "may show a minor",
 )  # fmt: skip
+ODD = re.compile("[^A-Za-z0-9-]")
 PREFIX = 16
 """Letters of a picture's id in keys; more only where two pictures begin alike."""
 
@@ -253,7 +255,7 @@ def _short(ids: Sequence[str]) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c == "-") else "-" for c in text)
+    return ODD.sub("-", text)
 
 
 def _rank(split: str) -> tuple[int, str]:

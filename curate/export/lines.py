@@ -75,8 +75,8 @@ def numbers(given: Sequence[Any], shape: tuple[int, ...]) -> Texts:
     return _filled(given, _list_template(shape), int(np.prod(shape)))
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_text = json.JSONEncoder(ensure_ascii=False).encode
+"""`json.dumps` makes an encoder anew for every call that keeps letters as they are."""
 
 
 @lru_cache(maxsize=64)

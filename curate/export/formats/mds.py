@@ -78,7 +78,7 @@ class Mds(Exporter):
 
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """One shard, more where it would grow too large."""
-        layout = self._layout(part.columns)
+        layout = self.layout(part.columns)
         shards = list[dict[str, Any]]()
         for number, rows in enumerate(self._cut(layout, samples, part.columns)):
             more = f".{number}" if number else ""
@@ -89,13 +89,14 @@ class Mds(Exporter):
             yield path
         keep(folder, part, shards)
 
-    def _layout(self, columns: Sequence[Column]) -> Layout:
+    def layout(self, columns: Sequence[Column]) -> Layout:
+        """Names and encodings of an export's columns."""
         own = {IMAGE: self.config.image, KEY: STR, NUMBER: INT, faces.FACE_ID.name: STR, BOX: ndarray([4]), FACTS: JSON}
         return Layout(own | {c.name: encoding(c) for c in columns})
 
     def _cut(self, layout: Layout, given: Iterable[Sample], columns: Sequence[Column]) -> Iterator[list[bytes]]:
         most, rows, size = min(self.config.shard_bytes, LIMIT), list[bytes](), 0
-        for row in map(layout.encode, _rows(given, columns)):
+        for row in map(layout.encode, stored_rows(given, columns)):
             if rows and layout.overhead(len(rows) + 1) + size + len(row) > most:
                 yield rows
                 rows, size = [], 0
@@ -136,7 +137,7 @@ def encoding(column: Column) -> str:
     return STR if column.kind is Kind.LABEL else JSON
 
 
-def _rows(given: Iterable[Sample], columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
+def stored_rows(given: Iterable[Sample], columns: Sequence[Column]) -> Iterator[dict[str, Any]]:
     """Columns of each sample, those of JSON as texts that are made for many samples at once."""
     stream, unknown = iter(given), [math.nan] * 4
     while batch := list(islice(stream, BATCH)):
