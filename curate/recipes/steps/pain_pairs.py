@@ -13,13 +13,14 @@ from annotators.pain import UNITS
 from curate.evaluation.intervals import proportion
 from curate.generators.regions import Regions
 from curate.recipes.layer_steps import OwnStep, gathered, write_csv
-from curate.recipes.logic.heatmaps import pain_heat
+from curate.recipes.logic.heatmaps import PainHeat, pain_heat
 from curate.recipes.made_pairs import MadePair, Skipped, made_pairs, save_picture
 from curate.recipes.step import Done, Site
 from curate.store.parts import write_json
 from schemas.columns import labels
 
 PAIRS, FACTS = "pairs.csv", "facts.json"
+OUTSIDE = "what changed lies outside of the regions of pain"
 REST, PAIN, HEAT = "rest", "pain", "heat"
 REGIONS = ("brow", "eye", "nose", "lip")
 READ = (labels.PSPI, labels.AU_SCORE, labels.GENDER, labels.RACE4, labels.AGE_GROUP)
@@ -31,9 +32,12 @@ class PainPairOptions(Config):
 
     Attributes:
         generator: What moved the faces.
+        least_inside: Least share of the heat in the regions of pain; a pair with less moved something else too, such
+            as the brim of a hat over the brows, and is left out.
     """
 
     generator: str = "au_editor"
+    least_inside: float = 0.8
 
 
 class PainPairs(OwnStep):
@@ -49,28 +53,32 @@ class PainPairs(OwnStep):
         found, chosen = gathered(site)
         wanted = frozenset(i for i, c in zip(found.ids.to_pylist(), chosen, strict=True) if c)
         skipped = Skipped({})
-        rows = []
+        rows: list[dict[str, Any]] = []
+        heat: list[tuple[float, float]] = []
         pairs = made_pairs(site.open(), [self.options.generator], READ, skipped, wanted, site.quiet)
         for pair in pairs:
             if pair.before.mesh is None:
                 skipped.add("the face has no mesh")
                 continue
-            rows.append(_row(pair, site))
+            told = pain_heat(pair.before.pixels, pair.after, Regions(pair.before.pixels, pair.before.mesh))
+            heat.append((told.inside, told.area))
+            if told.inside < self.options.least_inside:
+                skipped.add(OUTSIDE)
+                continue
+            rows.append(_row(pair, told, site))
         head = list(rows[0]) if rows else ["key"]
         file = write_csv(site.folder / PAIRS, rows, head)
         facts = {
             "rise of units": rises(rows),
             "rise of PSPI": _rise_of_pspi(rows),
-            "heat in the regions of pain": _inside(rows),
+            "heat in the regions of pain": _inside(heat),
         }
         write_json(site.folder / FACTS, facts)
         return Done(len(rows), "pairs", skipped.counts, facts, (file, site.folder / FACTS))
 
 
-def _row(pair: MadePair, site: Site) -> dict[str, Any]:
+def _row(pair: MadePair, told: PainHeat, site: Site) -> dict[str, Any]:
     """Write the pictures of a pair; its row."""
-    assert pair.before.mesh is not None
-    told = pain_heat(pair.before.pixels, pair.after, Regions(pair.before.pixels, pair.before.mesh))
     grey = np.round(255 * told.heat).astype(np.uint8)
     files = {REST: pair.before.pixels, PAIN: pair.after, HEAT: grey}
     for kind, pixels in files.items():
@@ -110,10 +118,10 @@ def _rise_of_pspi(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return proportion(known).as_dict() if known else {"n": 0}
 
 
-def _inside(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    shares = np.array([r["heat_inside"] for r in rows])
-    if not len(shares):
+def _inside(heat: list[tuple[float, float]]) -> dict[str, Any]:
+    """Mean and least share of the heat in the regions, over all pairs, also those that were left out."""
+    if not heat:
         return {"n": 0}
-    area = float(np.mean([r["regions_area"] for r in rows]))
-    return {"n": len(shares), "mean": round(float(shares.mean()), 4), "least": round(float(shares.min()), 4),
-            "share of the face in these regions": round(area, 4)}  # fmt: skip
+    shares, areas = np.array(heat).T
+    return {"n": len(heat), "mean": round(float(shares.mean()), 4), "least": round(float(shares.min()), 4),
+            "share of the face in these regions": round(float(areas.mean()), 4)}  # fmt: skip
