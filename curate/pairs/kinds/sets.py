@@ -137,6 +137,9 @@ class DistinctSets(PairKind):
                 yield Row({"faces": tuple(sorted(usable[chosen].tolist()))})
 
     def _usable(self, pool: Pool, members: Ints) -> Ints:
+        return pool.once(f"{self.name}:{members.tolist()}", lambda: self._chosen_from(pool, members))
+
+    def _chosen_from(self, pool: Pool, members: Ints) -> Ints:
         """Faces of known motion that are no copies and of this person by their embedding, the best quality first."""
         quality = np.nan_to_num(pool.numbers(labels.QUALITY_SCORE)[members], nan=-1.0)
         ranked = members[np.argsort(-quality, kind="stable")]
