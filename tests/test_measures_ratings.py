@@ -321,3 +321,19 @@ def test_features_without_people_are_not_above_chance(tmp_path: Path) -> None:
         rows = [{"person": f"p{i // 3}", "fold": 0, "embedding": rng.normal(size=8).tolist()} for i in range(60)]
         found.append(of_rows(tmp_path, "leakage", rows).facts["identity probe p"])
     assert np.mean(np.array(found) < 0.05) < 0.25 and np.median(found) > 0.3
+
+
+def test_a_class_of_a_few_rows_is_neither_judged_nor_proposed(tmp_path: Path) -> None:
+    embedding, geometry, truth, said = separable(2)
+    rows = [
+        {"id": i, "label": s, "embedding": e.tolist(), "geometry": g.tolist(), "truth": t}
+        for i, (s, e, g, t) in enumerate(zip(said, embedding, geometry, truth, strict=True))
+    ]
+    for i in (0, 100, 299):
+        rows[i]["label"] = rows[i]["truth"] = "contempt"
+    found = of_rows(tmp_path, "label_noise", rows)
+    assert found.facts["classes too rare"] == ["contempt"] and found.facts["rows"] == 297
+    assert "contempt" not in {r["likely"] for r in found.tables["flagged"]}
+    assert found.facts["share of wrong labels flagged"] >= 0.6 and found.facts["right labels changed"] <= 3
+    with pytest.raises(UsageError, match="least >= 2"):
+        of_rows(tmp_path, "label_noise", rows, least="1")

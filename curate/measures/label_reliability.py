@@ -2,7 +2,8 @@
 
 After GReFEL (A. Wasi et al. 2024), which corrects labels by anchors of each class and by geometry while it trains;
 this is its idea without training. Beliefs over classes are the mean of two: votes of the nearest neighbours, weighed
-against the classes' frequency, and closeness to the classes' anchors (their means, the row itself left out).
+by the root of the inverse frequency (the whole inverse lets one row of a rare class outvote a dozen), and closeness
+to the classes' anchors (their means, the row itself left out).
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def doubts(features: Floats, codes: Ints, neighbours: int = 15) -> Doubts:
     counts = np.bincount(codes)
     if len(counts) < 2 or counts.min() < 2:
         raise UsageError("labels cannot be judged", "two classes with two rows each are needed at least")
-    weight = (1 / counts) / (1 / counts).mean()
+    weight = counts**-0.5 / (counts**-0.5).mean()
     beliefs = (_voted(features, codes, weight, min(neighbours, len(codes) - 1)) + _anchored(features, codes)) / 2
     rows = np.arange(len(codes))
     others = beliefs.copy()

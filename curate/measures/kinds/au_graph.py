@@ -126,7 +126,7 @@ class DatasetAuGraph(Measure):
     """For a dataset's action units: active by intensity where it has them (1 and more), else by score."""
 
     name = "dataset_au_graph"
-    doc = "The same for a dataset's action units; identities are the subjects."
+    doc = "Graph of a dataset's action units (co-occurrence, P(j|i), adjacency), with folds by identity."
     source = SOURCE
     inputs = (Input("dataset", DATASET, "a dataset with action units"),)
     config_type = GraphConfig

@@ -112,7 +112,7 @@ class DatasetFewShot(Measure):
     """For several label columns of a dataset; people (`identity`) are kept on one side where they are known."""
 
     name = "dataset_few_shot"
-    doc = "The same for label columns of a dataset as tasks, on its stored embeddings."
+    doc = "Few-shot linear probes of a dataset's label columns on its stored embeddings, by task and seed."
     source = SOURCE
     inputs = (Input("dataset", DATASET, "a dataset with the labels and the embeddings"),)
     extra = "audit"

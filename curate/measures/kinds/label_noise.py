@@ -33,16 +33,19 @@ class NoiseConfig(Config):
     Attributes:
         neighbours: Rows that vote on each.
         flag: Share of rows that is flagged.
+        least: Rows that a class must have to be judged or proposed; rows of rarer ones are left out.
         sure: Belief in another class from which the corrected label differs from the given one.
     """
 
     neighbours: int = 15
     flag: float = 0.1
+    least: int = 10
     sure: float = 0.6
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1 or not 0 < self.flag < 1 or not 0.5 <= self.sure <= 1:
-            raise UsageError("settings of label noise", "neighbours >= 1, 0 < flag < 1 and 0.5 <= sure <= 1")
+        if self.neighbours < 1 or self.least < 2 or not 0 < self.flag < 1 or not 0.5 <= self.sure <= 1:
+            why = "neighbours >= 1, least >= 2, 0 < flag < 1 and 0.5 <= sure <= 1"
+            raise UsageError("settings of label noise", why)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class DatasetLabelNoise(Measure):
     """For a label column of a dataset; nothing in the dataset changes."""
 
     name = "dataset_label_noise"
-    doc = "The same for a label column of a dataset, by blendshapes and landmark geometry or other columns."
+    doc = "Labels of a dataset's column that its neighbours in blendshapes and landmark geometry doubt."
     source = SOURCE
     inputs = (Input("dataset", DATASET, "a dataset with the label and the features"),)
     config_type = DatasetNoiseConfig
@@ -102,15 +105,19 @@ def _result(
     names: list[str], said: list[str], features: Features, config: NoiseConfig, out: Path | None,
     truth: list[str | None] | None,
 ) -> Result:  # fmt: skip
+    counts = Counter(said)
+    rare = sorted(c for c, n in counts.items() if n < config.least)
+    known = [i for i, s in enumerate(said) if s not in rare]
+    names, said, features = [names[i] for i in known], [said[i] for i in known], features.rows(known)
+    truth = None if truth is None else [truth[i] for i in known]
     classes = sorted(set(said))
     codes = np.array([classes.index(s) for s in said], np.int64)
     found = doubts(blocks_joined(features.blocks), codes, config.neighbours)
     corrected = _corrected(said, classes, found, config.sure)
     weights = class_weights(said)
     flagged = found.flagged(config.flag)
-    counts = Counter(said)
     changed = sum(a != b for a, b in zip(said, corrected, strict=True))
-    facts: dict[str, Any] = {"rows": len(said), "flagged": len(flagged), "corrected": changed}
+    facts: dict[str, Any] = {"rows": len(said), "flagged": len(flagged), "corrected": changed, "classes too rare": rare}
     if truth is not None:
         facts.update(_against(truth, said, corrected, flagged.tolist()))
     tables = {

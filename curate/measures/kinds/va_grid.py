@@ -105,7 +105,7 @@ class DatasetVaGrid(Measure):
     """For a dataset with valence and arousal (adapters hsemotion, or imported labels)."""
 
     name = "dataset_va_grid"
-    doc = "The same for a dataset's valence and arousal, prototypes from its columns."
+    doc = "Cells of a dataset's valence and arousal in a 5 x 5 grid, with the mean of its columns in each."
     source = SOURCE
     inputs = (Input("dataset", DATASET, "a dataset with valence, arousal and the features"),)
     config_type = DatasetGridConfig
