@@ -18,7 +18,7 @@ from curate.pairs import run as run_module
 from curate.pairs import write as write_module
 from curate.pairs.check import check
 from curate.pairs.options import PairOptions
-from curate.pairs.read import read_pool
+from curate.pairs.read import Lineage, read_pool
 from curate.pairs.registry import kind_names, pair_kind, view, view_names
 from curate.pairs.run import MANIFEST, REFUSED, made, pairs
 from curate.pairs.write import Shots
@@ -26,6 +26,7 @@ from curate.store import Dataset
 from curate.store.parts import read_json
 from schemas import DatasetError, UnknownNameError, UsageError
 from schemas.columns import labels
+from tests.identity_samples import ADULT, CHILD, dataset, people
 from tests.pair_samples import drawn_people
 
 PEOPLE, PHOTOS = 6, 5
@@ -237,3 +238,18 @@ def test_nothing_is_left_where_no_row_stands(ds: Dataset, tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="no pair of the kind"):
         pairs(ds, "distinct_sets", tmp_path / "out", options(settings={"least_cosine": "0.999"}))
     assert not list((tmp_path / "out").rglob("*.json")) and run_module.MANIFEST == MANIFEST
+
+
+def test_generated_pictures_count_as_the_photographs_they_go_back_to(tmp_path: Path) -> None:
+    """Photo 0 shows an adult, 1 a child; 2 is made of 0, 3 of 2, 4 of 0 and 1, 5 from words and of unknown age."""
+    vectors, _ = people(6, 1)
+    ages = [ADULT, CHILD, None, None, ADULT, None]
+    made_of = {"parent": [None, None, "i0000", "i0002", "i0000", None],
+               "partner_face": [None, None, None, None, "i0001.0", None],
+               "is_synthetic": [False, False, True, True, True, True]}  # fmt: skip
+    lineage = Lineage(dataset(tmp_path / "ds", vectors, ages=ages, **made_of))
+    pictures = [f"i{n:04d}" for n in range(6)]
+    roots = [sorted(lineage.roots(p)) for p in pictures]
+    assert roots == [["i0000"], ["i0001"], ["i0000"], ["i0000"], ["i0000", "i0001"], ["i0005"]]
+    assert lineage.minors(pictures, assume_adults=False).tolist() == [False, True, False, False, True, True]
+    assert lineage.minors(pictures, assume_adults=True).tolist() == [False, True, False, False, True, False]

@@ -99,7 +99,7 @@ def _pool(ds: Dataset, entries: Sequence[Entry], table: pa.Table, hashed: pa.Tab
     row_of = {face: row for row, face in enumerate(ids)}
     place = pc.fill_null(pc.index_in(pa.array(own), value_set=as_array(hashed[hashes.IMAGE_ID.name])), UNKNOWN)
     values, here = _hashes(hashed, np.asarray(place, np.int64))
-    lineage = _Lineage(ds)
+    lineage = Lineage(ds)
     return Pool(
         entries=entries,
         face_ids=ids,
@@ -136,7 +136,7 @@ def _hashes(table: pa.Table, place: Ints) -> tuple[NDArray[np.uint64], NDArray[n
     return np.where(here[:, None], np.vstack([both, np.zeros((1, 2), np.uint64)])[place], np.uint64(0)), here
 
 
-class _Lineage:
+class Lineage:
     """Photographs that pictures go back to, and which of them may show minors."""
 
     def __init__(self, ds: Dataset) -> None:
@@ -164,4 +164,4 @@ class _Lineage:
         return np.array([not young.isdisjoint(self.roots(p)) for p in pictures], bool)
 
 
-__all__ = ["check_columns", "read_pool"]
+__all__ = ["Lineage", "check_columns", "read_pool"]

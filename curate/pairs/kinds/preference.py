@@ -11,7 +11,7 @@ from curate.pairs.base import Config, PairKind, Role, Row
 from curate.pairs.pool import Pool
 from curate.recipes.logic.preferences import Person, assumptions, preferences
 from schemas import UsageError
-from schemas.columns import labels
+from schemas.columns import faces, labels
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Preference(PairKind):
                 if None not in [n[face] for n in names]
             ]
             for one in preferences(people, self.config.per_face):
-                notes = {k: v for k, v in one.as_dict().items() if k != "face_id"}
+                notes = {k: v for k, v in one.as_dict().items() if k != faces.FACE_ID.name}
                 yield Row({"face": (pool.row_of[one.face_id],)}, notes)
 
     def refuses(self, pool: Pool, row: Row) -> str:
