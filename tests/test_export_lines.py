@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
+from curate.export.encode import picture_size
 from curate.export.formats.webdataset import member
 from curate.export.gather import Gatherer
 from curate.export.index import index
@@ -94,3 +96,17 @@ def test_members_are_those_that_tarfile_writes(files: list[tuple[str, bytes]]) -
             tar.addfile(about, io.BytesIO(data))
     found = b"".join(piece for name, data in files for piece in member(name, data))
     assert whole.getvalue()[: len(found)] == found and not whole.getvalue()[len(found) :].strip(b"\0")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(
+    ("form", "mode"), [("JPEG", "RGB"), ("JPEG", "L"), ("PNG", "RGB"), ("PNG", "P"), ("WEBP", "RGB")]
+)
+def test_sizes_are_in_the_head(form: str, mode: str, progressive: bool) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a long description " * 50
+    data = io.BytesIO()
+    Image.new(mode, (37, 211)).save(data, form, progressive=progressive, exif=exif)
+    assert picture_size(data.getvalue()) == (37, 211)
+    with pytest.raises(OSError, match="Truncated|cannot identify"):
+        picture_size(b"\xff\xd8\xff\xfenothing of the kind")

@@ -17,6 +17,9 @@ QUALITY = 95
 APP2, APP13, COM = 0xE2, 0xED, 0xFE
 PRIVATE = (APP1, APP13, COM)
 """JPEG headers that can say where and by whom a picture was taken: EXIF and XMP, IPTC, comments."""
+PNG = b"\x89PNG\r\n\x1a\n"
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""JPEG markers of a frame's header, SOF0 to SOF15; the three left out mean other things."""
 PRIVATE_CHUNKS = (b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME")
 
 
@@ -45,10 +48,29 @@ def decode(data: bytes) -> Pixels:
 
 def picture_size(data: bytes) -> tuple[int, int]:
     """Width and height of an encoded picture, from its head alone."""
+    found = _png_size(data) if data[:8] == PNG else _jpeg_size(data) if data[:2] == b"\xff\xd8" else None
+    if found is not None:
+        return found
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as picture:
         return picture.size
+
+
+def _png_size(data: bytes) -> tuple[int, int] | None:
+    return struct.unpack_from(">II", data, 16) if data[12:16] == b"IHDR" else None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """The size in the frame's header; None where the headers before it are odd."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, (length,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
+        if marker in FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        at += 2 + length
+    return None
 
 
 def suffix_of(data: bytes) -> str:
