@@ -92,7 +92,7 @@ def judge(text: Text, limits: Limits | None = None) -> Verdict:
     findings = [(CONTRADICTED, words) for words in claims.denied] + list(claims.other)
     findings += [(FORBIDDEN, f"{c.ban.what} ('{c.words}')") for c in claims_in(text.words)]
     if length > limits.most or (length < limits.least and text.kind != ANSWER):
-        findings.append((LENGTH, f"{length} words"))
+        findings.append((LENGTH, f"{length} word{'' if length == 1 else 's'}"))
     return Verdict(claims.confirmed, len(claims.denied), claims.open, tuple(findings), length, earned)
 
 
