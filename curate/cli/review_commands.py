@@ -174,3 +174,28 @@ def doctor(dataset: Data, name: Name = "review", quiet: Quiet = False) -> None:
         typer.echo(f"{found.twice:,} pictures have more than one task", err=True)
     if not found.well:
         raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    dataset: Data,
+    name: Name = "review",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 9090,
+    public: Annotated[
+        str | None, typer.Option(help="Address at which Label Studio reaches this.", show_default="host and port")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Annotations that make a layer.")] = 50,
+    every: Annotated[float, typer.Option(help="Seconds after which fewer do.")] = 600.0,
+    no_predictions: Annotated[bool, typer.Option("--no-predictions", help="Answer no predict requests.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take work home as it is done, and answer Label Studio's requests for predictions, until Ctrl-C."""
+    from curate.review.serve import ServeOptions, Service
+    from curate.store import Dataset
+
+    options = ServeOptions(name, host, port, public, batch, every, not no_predictions)
+    with Service(Dataset.open(dataset), options, lambda done: None if quiet else _show_pull(done)) as service:
+        if not quiet:
+            typer.echo(f"listening at {service.address} for project {service.book.project}; stop with Ctrl-C")
+        service.run()

@@ -10,7 +10,7 @@ from curate.identity.progress import follow
 from curate.review import ledger as ledgers
 from curate.review.controls import PICTURE
 from curate.review.ledger import Ledger
-from curate.review.server import Server, Task, connected
+from curate.review.server import OK, Server, Task, connected
 from curate.store import Dataset
 from schemas import UsageError
 
@@ -99,7 +99,6 @@ def _told(number: int, address: str, status: int, kind: str) -> Iterator[tuple[i
         yield number, address, f"it is {kind or 'of no kind'}, not a picture"
 
 
-OK = 200
 _MEANING = {
     0: "nothing answers there",
     301: "the server sends elsewhere, which is not followed",

@@ -19,6 +19,7 @@ KEYRING = "facecurate label-studio"
 """Service under which the keyring keeps tokens, by address."""
 SECONDS = 120.0
 PAGE = 200
+OK = 200
 ID, DATASET = "facecurate_id", "facecurate_dataset"
 """Keys in a task's data: the picture's id, and the dataset's name."""
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -134,6 +135,10 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of connections."""
         self._http.close()
 
     def __repr__(self) -> str:
@@ -148,9 +153,9 @@ class Server:
         try:
             yield
         except ApiError as error:
-            raise ReviewError(
-                f"{self.url} refuses", self._reason(error), _FIXES.get(error.status_code or 0, "")
-            ) from None
+            why = self._reason(error)
+            fix = _OWN_NETWORK if "reserved network" in why else _FIXES.get(error.status_code or 0, "")
+            raise ReviewError(f"{self.url} refuses", why, fix) from None
         except (httpx.HTTPError, OSError) as error:
             why = self._hidden(str(error) or type(error).__name__)
             raise ReviewError(
@@ -264,6 +269,39 @@ class Server:
             return 0, str(error)
         return answer.status_code, answer.headers.get("content-type", "")
 
+    def picture(self, path: str, most: int) -> bytes | None:
+        """Bytes of a picture on the server; None if it is not served, too large or no picture."""
+        headers = self._client._client_wrapper.get_headers()
+        asked = {"Authorization": headers["Authorization"]}
+        with self.asking(), self._http.stream("GET", f"{self.url}{path}", headers=asked) as answer:
+            kind = answer.headers.get("content-type", "")
+            if answer.status_code != OK or not kind.startswith("image/"):
+                return None
+            data = b""
+            for piece in answer.iter_bytes():
+                data += piece
+                if len(data) > most:
+                    return None
+            return data
+
+    def backend(self, project: int, url: str, user: str, password: str) -> None:
+        """Let the project ask `url` for predictions."""
+        with self.asking():
+            self._client.ml.create(
+                project=project, url=url, title="facecurate", is_interactive=False, auth_method="BASIC_AUTH",
+                basic_auth_user=user, basic_auth_pass=password,
+            )  # fmt: skip
+
+    def forget(self, project: int, url: str) -> None:
+        """Take back the webhooks and back-ends of an address."""
+        with self.asking():
+            for hook in self._client.webhooks.list(project=project):
+                if hook.url.startswith(f"{url}/"):
+                    self._client.webhooks.delete(hook.id)
+            for backend in self._client.ml.list(project=project):
+                if backend.url.rstrip("/") == url:
+                    self._client.ml.delete(backend.id)
+
     def webhook(self, project: int, url: str, headers: dict[str, str]) -> None:
         """Let the server tell `url` of every annotation, unless it does already."""
         with self.asking():
@@ -287,6 +325,10 @@ def _task(found: Any) -> Task:
     return Task(int(found.id), str(own[0]), str(own[1]), data, tuple(annotations), len(found.drafts or ()))
 
 
+_OWN_NETWORK = (
+    "Label Studio calls no address of its own network unless it runs with ML_BLOCK_LOCAL_IP=false and "
+    "SSRF_PROTECTION_ENABLED=false; or give --public with one that it calls, or --no-predictions"
+)
 _FIXES = {
     401: f"Check the token in {TOKEN}; personal tokens and legacy tokens must be switched on for the organisation",
     403: "Ask for a role that may do this",

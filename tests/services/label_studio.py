@@ -116,7 +116,9 @@ class Server:
             "SENTRY_DSN": "",
             "FRONTEND_SENTRY_DSN": "",
             "DJANGO_DB": "sqlite",
-            "SSRF_PROTECTION_ENABLED": "false",
+            "SSRF_PROTECTION_ENABLED": "false",  # else it calls nothing on this machine
+            "ML_BLOCK_LOCAL_IP": "false",
+            "USE_DEFAULT_BANNED_SUBNETS": "false",
         }
 
 
