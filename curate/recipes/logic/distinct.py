@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.recipes.logic.grouping import rows_by
 from schemas import UsageError
 
 Floats = NDArray[np.float64]
@@ -115,11 +116,11 @@ def choose(features: Floats, people: NDArray[np.object_], allowed: NDArray[np.bo
         count: Pictures per person.
     """
     found = []
-    for person in sorted({p for p in people if p is not None}):
-        pool = np.flatnonzero((people == person) & allowed)
+    for person, every in rows_by(people).items():
+        pool = every[allowed[every]]
         rows = pool[most_distinct(features[pool], count)] if len(pool) else pool
         spread = mean_distance(features, rows)
-        found.append(Chosen(str(person), rows, len(pool), len(pool) < count, spread))
+        found.append(Chosen(person, rows, len(pool), len(pool) < count, spread))
     return found
 
 

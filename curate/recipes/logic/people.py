@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from curate.identity.clustering import Constraints, cluster
 from curate.identity.graph import pairs_within
 from curate.identity.similar import similar_pairs
+from curate.recipes.logic.grouping import rows_by
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -64,9 +65,7 @@ def own_faces(
     """
     reason = [NO_FOLDER] * len(folder)
     likeness = np.full(len(folder), np.nan)
-    names = np.array(["" if f is None else f for f in folder], object)
-    for name in sorted(set(names) - {""}):
-        rows = np.flatnonzero(names == name)
+    for rows in rows_by(folder).values():
         for row, why in zip(rows, _of_folder(rows, vectors, known, photo, guarded, threshold), strict=True):
             reason[row] = why
         kept = np.array([r for r in rows if reason[r] == KEPT], np.int64)
@@ -108,14 +107,11 @@ def likeness_to(vectors: Floats, known: Flags, reference: Ints, rows: Ints) -> N
     Returns:
         (rows,); NaN where a face has no vector or nothing is left to compare with.
     """
-    total = vectors[reference].astype(np.float64).sum(0) if len(reference) else np.zeros(vectors.shape[1])
-    found = np.full(len(rows), np.nan)
-    for place, row in enumerate(rows):
-        rest = total - vectors[row] if row in reference else total
-        length = float(np.linalg.norm(rest))
-        if known[row] and length > 1e-9:
-            found[place] = float(vectors[row].astype(np.float64) @ rest) / length
-    return found
+    own = vectors[rows].astype(np.float64)
+    rest = vectors[reference].astype(np.float64).sum(0) - own * np.isin(rows, reference)[:, None]
+    length = np.linalg.norm(rest, axis=1)
+    judged = known[rows] & (length > 1e-6)
+    return np.where(judged, (own * rest).sum(1) / np.where(judged, length, 1.0), np.nan)
 
 
 def ranked(likeness: NDArray[np.float64], quality: NDArray[np.float64] | None = None) -> Ints:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.evaluation.intervals import Estimate, proportion
+from curate.recipes.logic.grouping import rows_by
 from schemas import UsageError
 
 Floats = NDArray[np.float64]
@@ -44,8 +45,7 @@ def grouped_folds(subjects: Sequence[str], folds: int, seed: int = 0) -> Ints:
 
 def overlap(subjects: Sequence[str], folds: Ints) -> int:
     """Subjects who have rows in two folds or more."""
-    names = np.asarray(subjects, object).astype(str)
-    return sum(len(np.unique(folds[names == name])) > 1 for name in np.unique(names))
+    return sum(len(np.unique(folds[rows])) > 1 for rows in rows_by(subjects).values())
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from annotators.identity import SAME_PERSON
 from curate.identity.gather import Faces
 from curate.recipes.layer_steps import LayerStep, gathered, numbers, values, write_csv, write_parquet, write_selection
 from curate.recipes.logic.distinct import Chosen, choose, contrasts, mean_distance, motion
+from curate.recipes.logic.grouping import rows_by
 from curate.recipes.logic.people import likeness_to
 from curate.recipes.select import DROPS, EARLIER
 from curate.recipes.step import Done, Site
@@ -83,7 +84,9 @@ class Distinct(LayerStep):
         taken = {int(r) for s in sets for r in s.rows}
         reasons = [NOT_DISTINCT if not r and i not in taken else r for i, r in enumerate(reasons)]
         dropped = write_selection(site, o.as_dict(), found, reasons)
-        table = write_csv(site.folder / SETS, [_set(s, features, people, allowed, likeness, o) for s in sets], HEAD)
+        rows = rows_by(people)
+        told = [_set(s, features, rows[s.person], allowed, likeness, o) for s in sets]
+        table = write_csv(site.folder / SETS, told, HEAD)
         pairs = write_parquet(site.folder / PAIRS, _pairs(contrasts(features, sets, o.pairs), found))
         short = [s.person for s in sets if s.short]
         facts = {"people": len(sets), "short pools": len(short)}
@@ -102,18 +105,18 @@ def scores(found: Faces) -> NDArray[np.float64]:
 def likenesses(found: Faces, people: NDArray[np.object_], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Cosine of each chosen face with the mean of the person's other chosen faces."""
     told = np.full(len(found), np.nan)
-    for person in sorted({p for p in people[chosen] if p is not None}):
-        rows = np.flatnonzero((people == person) & chosen)
+    for every in rows_by(people).values():
+        rows = every[chosen[every]]
         told[rows] = likeness_to(found.vectors, found.present, rows[found.present[rows]], rows)
     return told
 
 
 def _set(
-    one: Chosen, features: NDArray[np.float64], people: NDArray[np.object_], allowed: NDArray[np.bool_],
+    one: Chosen, features: NDArray[np.float64], every: NDArray[np.int64], allowed: NDArray[np.bool_],
     likeness: NDArray[np.float64], options: DistinctOptions,
 ) -> dict[str, object]:  # fmt: skip
     """A person's row: how far apart the chosen are, and which share of random draws is less so."""
-    pool = np.flatnonzero((people == one.person) & allowed)
+    pool = every[allowed[every]]
     chance = np.random.default_rng(options.seed)
     draws = [mean_distance(features, chance.choice(pool, len(one.rows), replace=False)) for _ in range(DRAWS)]
     below = None if one.short else round(float(np.mean([d < one.spread for d in draws])), 4)

@@ -157,11 +157,12 @@ class Targets(OwnStep):
         found, _ = gathered(site, [images.SPLIT])
         parts = dict(zip(found.ids.to_pylist(), values(found, images.SPLIT), strict=True))
         rows = [{**row, "split": parts.get(row[faces.FACE_ID.name]) or ""} for row in table.to_pylist()]
-        torn = [p for p in {r[PERSON] for r in rows} if len({r["split"] for r in rows if r[PERSON] == p}) > 1]
+        inside: dict[str, set[str]] = {}
+        for row in rows:
+            inside.setdefault(row[PERSON], set()).add(row["split"])
+        torn = sorted(p for p, found_in in inside.items() if len(found_in) > 1)
         if torn:
-            raise UsageError(
-                f"person {sorted(torn)[0]} has faces in two parts", fix="Split with disjoint = ['identity']"
-            )
+            raise UsageError(f"person {torn[0]} has faces in two parts", fix="Split with disjoint = ['identity']")
         file = write_csv(site.folder / TABLE, rows, HEAD)
         facts = {"faces by part": dict(Counter(r["split"] for r in rows)), **baseline(rows, self.options.width)}
         write_json(site.folder / ERRORS, facts)

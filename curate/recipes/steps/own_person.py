@@ -13,6 +13,7 @@ from annotators.base import Config
 from annotators.identity import SAME_PERSON
 from curate.identity.gather import Faces
 from curate.recipes.layer_steps import LayerStep, gathered, numbers, values, write_csv, write_selection
+from curate.recipes.logic.grouping import rows_by
 from curate.recipes.logic.people import Verdicts, own_faces, ranked
 from curate.recipes.select import DROPS, EARLIER
 from curate.recipes.step import Done, Site
@@ -88,8 +89,8 @@ def rows(found: Faces, told: Verdicts, people: Sequence[str | None], quality: bo
     names = values(found, images.NAME)
     ids = found.ids.to_pylist()
     listed: list[dict[str, object]] = []
-    for person in sorted({p for p, k in zip(people, told.kept, strict=True) if k and p is not None}):
-        inside = np.array([i for i, p in enumerate(people) if p == person and told.kept[i]], np.int64)
+    kept = told.kept
+    for person, inside in rows_by(p if k else None for p, k in zip(people, kept, strict=True)).items():
         for place, row in enumerate(inside[ranked(told.likeness[inside], score[inside])].tolist(), 1):
             listed.append({
                 "rank": place, faces.FACE_ID.name: ids[row], "file": names[row], "person": person,
