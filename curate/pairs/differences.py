@@ -67,10 +67,14 @@ def _pose(pool: Pool, a: Ints, b: Ints) -> Floats:
     return np.asarray(np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1))))
 
 
+def unit_vectors(pool: Pool) -> Floats:
+    """Embeddings of unit length, shape (n, d); NaN where there is none."""
+    return np.asarray(pool.vectors / np.linalg.norm(pool.vectors, axis=1, keepdims=True))
+
+
 def _cosine(pool: Pool, a: Ints, b: Ints) -> Floats:
-    vectors = pool.vectors
-    norms = np.linalg.norm(vectors, axis=1)
-    return np.asarray((vectors[a] * vectors[b]).sum(1) / (norms[a] * norms[b]))
+    unit = pool.once("unit vectors", lambda: unit_vectors(pool))
+    return np.asarray((unit[a] * unit[b]).sum(1))
 
 
 def _l2(column: Column, names: tuple[str, ...] | None = None) -> Callable[[Pool, Ints, Ints], Floats]:
