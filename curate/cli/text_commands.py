@@ -98,6 +98,13 @@ def describe(
     command: Annotated[
         str, typer.Option("--command", help="Program that reads a JSON request and prints the text; templates if none.")
     ] = "",
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", help="Address of an OpenAI-compatible endpoint whose model sees each face.")
+    ] = "",
+    model: Annotated[str, typer.Option("--model", help="The model's name there.")] = "",
+    send_pictures: Annotated[
+        bool, typer.Option("--send-pictures", help="Allow that crops of adults' faces leave this machine.")
+    ] = False,
     tries: Annotated[int, typer.Option("--tries", min=1, help="Texts per face, at most.")] = 5,
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Limit of the program for one text.")] = 60.0,
     seed: Annotated[int, typer.Option("--seed", help="Of the templates' words.")] = 0,
@@ -107,10 +114,21 @@ def describe(
     """Write descriptions that reason from action units to the emotion, again and again until they agree with both."""
     from curate.store import Dataset
     from curate.text_quality.layer import describe_dataset
+    from curate.text_quality.regenerate import Writer
     from curate.text_quality.writers import CommandWriter, TemplateWriter
+    from schemas import UsageError
 
-    writer = CommandWriter(command, seconds) if command else TemplateWriter(seed)
-    layer, done = describe_dataset(Dataset.open(dataset), writer, tries, quiet)
+    if command and endpoint:
+        raise UsageError("describe takes --command or --endpoint", "both are given")
+    ds, withheld = Dataset.open(dataset), frozenset[str]()
+    writer: Writer = CommandWriter(command, seconds) if command else TemplateWriter(seed)
+    if endpoint:
+        from annotators.adapters.vlm import VlmConfig
+        from curate.text_quality.model import endpoint_writer
+
+        config = VlmConfig(base_url=endpoint, model=model, send_pictures=send_pictures, timeout=seconds)
+        writer, withheld = endpoint_writer(ds, config)
+    layer, done = describe_dataset(ds, writer, tries, quiet, withheld)
     if log is not None:
         _log(log, done)
     typer.echo(f"Layer: {layer.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +22,7 @@ VERSION = "1"
 VERDICTS, DESCRIPTIONS = "text_quality", "reasoned"
 NO_CAPTION = "the face has no caption"
 NOT_DESCRIBED = "the face has no perceived emotion or no action units"
-NOT_ACCEPTED = "no try agreed with the labels"
+WITHHELD = "somebody in the picture may be a minor: it is not sent anywhere"
 
 
 def write_verdicts(dataset: Dataset, report: TextReport) -> LayerInfo:
@@ -44,7 +44,7 @@ def write_verdicts(dataset: Dataset, report: TextReport) -> LayerInfo:
 
 
 def describe_dataset(
-    dataset: Dataset, writer: Writer, tries: int = TRIES, quiet: bool = True
+    dataset: Dataset, writer: Writer, tries: int = TRIES, quiet: bool = True, withheld: Collection[str] = ()
 ) -> tuple[LayerInfo, list[Regenerated]]:
     """Have a reasoned description written for every face, and keep texts, rewards and rejections as a layer.
 
@@ -53,17 +53,17 @@ def describe_dataset(
         writer: Who writes.
         tries: Texts per face at most.
         quiet: No progress bar.
+        withheld: Faces that the writer must not see.
 
     Raises:
         UsageError: if the dataset lacks the columns.
     """
-    wanted = _wanted(dataset)
+    wanted = [w for w in _wanted(dataset) if w.key not in withheld]
     done = [regenerate(w, writer, tries) for w in follow(wanted, len(wanted), "describing", quiet)]
     rows = {d.wanted.key: _row(d) for d in done}
-    known = {w.key for w in wanted}
 
     def why(face: str) -> str:
-        return NOT_ACCEPTED if face in known else NOT_DESCRIBED
+        return WITHHELD if face in withheld else NOT_DESCRIBED
 
     config = {"writer": writer.name, "tries": tries}
     return _publish(dataset, DESCRIPTIONS, labels.REASONED_TEXT, rows, why, config), done
