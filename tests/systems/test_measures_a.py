@@ -234,7 +234,7 @@ def test_system_081_hemifaces(adults: Dataset, adult_photos: Path, tmp_path: Pat
     originals, composites = tmp_path / "originals", tmp_path / "composites"
     originals.mkdir()
     composites.mkdir()
-    for row in rows[:10]:
+    for row in rows[:6]:
         whole = photo(tmp_path / "halves" / row["face_file"])
         left, right = (photo(tmp_path / "halves" / row[view]) for view in ("left_left", "right_right"))
         assert left.shape == right.shape == whole.shape
@@ -245,7 +245,7 @@ def test_system_081_hemifaces(adults: Dataset, adult_photos: Path, tmp_path: Pat
     own = measured("symmetry", originals, folder=tmp_path)
     mirrored = measured("symmetry", composites, folder=tmp_path)
     known = [r for r in mirrored["tables"]["faces"] if r["texture"] is not None]
-    assert len(known) >= 14
+    assert len(known) >= 8
     for row in known:
         assert row["texture"] == pytest.approx(1, abs=0.01) and row["landmarks"] == pytest.approx(1, abs=0.01)
     assert max(r["disparity"] for r in known if r["disparity"] is not None) < 0.05
@@ -263,10 +263,10 @@ def test_points_under_a_cover_are_told_invisible(adults: Dataset, tmp_path: Path
     from schemas.landmarks import layout
 
     faces = own_copy(adults, tmp_path)
-    assert facecurate("generate", faces, "-w", "occlude", "--set", "occlude.kind=mask", "--per-face", 1, "--side", 128,
+    assert facecurate("generate", faces, "-w", "occlude", "--set", "occlude.kind=mask", "-n", 20, "--side", 128,
                       "--no-labels", "-j", 1, "-q") == 0  # fmt: skip
     found = measured("point_visibility", faces, folder=tmp_path)
-    assert found["facts"]["pictures"] >= 18
+    assert found["facts"]["pictures"] >= 12
     assert found["facts"]["covered told invisible"]["value"] >= 0.8
     for name in ("points-68", "points-98", "points-29", "points-478"):
         flip = np.array(layout(name).mirror)
