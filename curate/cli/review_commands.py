@@ -199,3 +199,49 @@ def serve(
         if not quiet:
             typer.echo(f"listening at {service.address} for project {service.book.project}; stop with Ctrl-C")
         service.run()
+
+
+@app.command()
+def queue(
+    dataset: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet list, for `review push --queue`.")],
+    columns: Columns = None,
+    by: Annotated[str | None, typer.Option(help="Columns whose crossing makes the groups.", show_default=False)] = None,
+    budget: Annotated[int, typer.Option(help="Pictures that can be reviewed; 0 ranks all.")] = 0,
+    where: Annotated[str | None, typer.Option(help="SQL condition on the faces.", show_default=False)] = None,
+    weights: Annotated[
+        list[str] | None, typer.Option("--weight", help="PART=NUMBER; repeatable.", show_default=False)
+    ] = None,
+    gold_layer: Annotated[str | None, typer.Option(help="Layer with right answers.", show_default=False)] = None,
+    gold: Annotated[int, typer.Option(help="Pictures with right answers to mix in.")] = 0,
+    minors: Annotated[bool, typer.Option("--minors", help="Also pictures that may show minors.")] = False,
+    reviewed: Annotated[bool, typer.Option("--reviewed", help="Also what somebody has reviewed.")] = False,
+    seed: Annotated[int, typer.Option(help="Draws gold pictures and breaks ties.")] = 0,
+) -> None:
+    """Rank pictures for review so that the worst-served group's expected error falls fastest."""
+    from curate.cli.evaluate_commands import names_of
+    from curate.cli.tables import show_rows
+    from curate.review.queue import QueueOptions
+    from curate.review.queue import queue as run
+    from curate.store import Dataset
+    from schemas.columns import labels
+
+    asked = tuple(columns or (labels.PERCEIVED_EMOTION.name, labels.GENDER.name, labels.AGE_GROUP.name))
+    options = QueueOptions(
+        asked, names_of(by) or (), budget, where, _weights(weights or []), gold_layer, gold, minors, reviewed, seed
+    )
+    found = run(Dataset.open(dataset), options)
+    found.write(output)
+    typer.echo(f"{output}: {found.table.num_rows:,} pictures, by {', '.join(found.parts)}")
+    rows = [(g, found.faces[g], found.before[g], found.after[g]) for g in found.before]
+    show_rows(("group", "faces", "expected wrong", "after this review"), rows)
+
+
+def _weights(texts: list[str]) -> dict[str, float]:
+    from curate.cli.evaluate_commands import pairs_of
+    from schemas import UsageError
+
+    try:
+        return {k: float(v) for k, v in pairs_of(texts, "--weight").items()}
+    except ValueError as error:
+        raise UsageError("a weight that is no number", str(error), "Example: --weight rarity=0.5") from error
