@@ -32,7 +32,7 @@ class OwnStep(Step):
 
     def commands(self, site: Site) -> Sequence[Sequence[str]]:
         """`recipe --only`."""
-        return [["recipe", site.recipe, *site.photos, str(site.out), "--only", site.step]]
+        return [site.alone()]
 
 
 class LayerStep(OwnStep):

@@ -19,6 +19,9 @@ from curate.store import Dataset, RunRecord
 from schemas import ImageStatus, UsageError
 
 
+MOST_ERRORS = 5
+
+
 @dataclass(frozen=True)
 class LabelOptions(Config):
     """How faces are labelled.
@@ -191,16 +194,14 @@ def listed_files(folder: Path) -> str:
 
 
 def done(ds: Dataset) -> Done:
-    """Faces and what became of the pictures.
-
-    Raises:
-        UsageError: if labels failed, with the first error; the same call tries them again.
-    """
+    """Faces, what became of the pictures, and what failed."""
     counts, last = ds.counts(), _last(ds)
     ok = counts.images.get(ImageStatus.OK.value, 0)
     facts = {"pictures": sum(counts.images.values()), "usable pictures": ok}
-    notes = tuple(last.errors[:5]) if last is not None else ()
-    return Done(counts.faces, "faces", {f"picture: {k}": v for k, v in counts.reasons.items()}, facts, notes=notes)
+    errors = tuple(last.errors[:MOST_ERRORS]) if last is not None else ()
+    again = (f"what failed is tried again by: facecurate annotate {ds.path} --retry-failed",) if errors else ()
+    return Done(counts.faces, "faces", {f"picture: {k}": v for k, v in counts.reasons.items()}, facts,
+                notes=(*errors, *again))  # fmt: skip
 
 
 def _last(ds: Dataset) -> RunRecord | None:
