@@ -18,7 +18,6 @@ from curate.recipes.step import DATASET, Done, Site, Step, option, settings
 from curate.store import Dataset, RunRecord
 from schemas import ImageStatus, UsageError
 
-
 MOST_ERRORS = 5
 
 
