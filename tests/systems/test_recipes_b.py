@@ -424,6 +424,7 @@ def test_system_041_user_vlm(adults: Dataset, tmp_path: Path) -> None:
     pairs = [json.loads(line) for line in lines]
     assert pairs
     assert all({"prompt", "chosen", "rejected"} <= set(p) for p in pairs)
+    assert all(read(tmp_path / "out" / "preferences" / p["image"]).shape == (224, 224, 3) for p in pairs)
     assert not any(assumptions(p["chosen"]) for p in pairs)
     assert all(assumptions(p["rejected"]) for p in pairs)
     shares = defaultdict(Counter)

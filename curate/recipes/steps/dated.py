@@ -20,7 +20,7 @@ from schemas import UsageError
 from schemas.columns import faces, images
 
 AGES = "ages.csv"
-HEAD = ("file", "face_id", "date", "known_to", "source", "age_years", "split", "near_in_age", "likeness_near",
+HEAD = ("file", faces.FACE_ID.name, "date", "known_to", "source", "age_years", "split", "near_in_age", "likeness_near",
         "likeness_far")  # fmt: skip
 NO_DATE, BEFORE_BIRTH = "no date in EXIF or file name", "dated before birth"
 TRAIN, HELD = "train", "extrapolation"

@@ -33,7 +33,7 @@ from schemas import UsageError
 from schemas.columns import faces, images, labels
 
 TARGETS, TABLE, ERRORS = "targets.parquet", "targets.csv", "errors.json"
-HEAD = ("face_id", "file", "person", "split", "age_years", "remaining_years")
+HEAD = (faces.FACE_ID.name, "file", "person", "split", "age_years", "remaining_years")
 NOT_LISTED, OTHER_FACE = "not in the list, or dropped from it", "not the largest face of its picture"
 WARNING = "Remaining years are statistics of the people listed. They say nothing about any other person."
 

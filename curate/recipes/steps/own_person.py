@@ -22,7 +22,7 @@ from schemas.columns import faces, images, labels
 
 FOLDER, ALL = "folder", "all"
 LIKENESS = "likeness.csv"
-HEAD = ("rank", "face_id", "file", "person", "likeness", "quality")
+HEAD = ("rank", faces.FACE_ID.name, "file", "person", "likeness", "quality")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,19 @@ import pyarrow.compute as pc
 
 from annotators.base import Config
 from curate.generate.candidates import pictures_with_minors
+from curate.generate.choice import columns_for
+from curate.generate.face_rows import FaceRows, Portraits
 from curate.recipes.layer_steps import OwnStep, gathered, values
 from curate.recipes.logic.preferences import Person, assumptions, left_over, parity_gap, preferences
+from curate.recipes.made_pairs import save_picture
 from curate.recipes.step import Done, Site
 from curate.store.parts import replacing, write_json
 from schemas import DatasetError, UnknownNameError, UsageError
-from schemas.columns import labels
+from schemas.columns import faces, labels
 
-PAIRS, PARITY = "preferences.jsonl", "parity.json"
+PAIRS, PARITY, IMAGES = "preferences.jsonl", "parity.json", "images"
+SIDE = 224
+"""Side of a portrait in px, as vision towers take them."""
 RACES = (labels.RACE4, labels.RACE)
 NOT_TOLD, MAY_BE_MINOR = "gender, group or age not told", "may be a minor's"
 
@@ -38,7 +44,7 @@ class PreferenceOptions(Config):
 
 
 class Preferences(OwnStep):
-    """JSON lines with `prompt`, `chosen`, `rejected`, the face and its group; groups get the same, slot by slot."""
+    """JSON lines with `image`, `prompt`, `chosen`, `rejected`, face and group; groups get the same, slot by slot."""
 
     name = "preferences"
     doc = "DPO pairs: a neutral answer chosen, one that assumes from looks rejected; every group gets the same."
@@ -70,6 +76,8 @@ class Preferences(OwnStep):
             if adult and all(told)
         ]
         rows = [pair.as_dict() for pair in preferences(people, o.per_person)]
+        shown = portraits(site, dict.fromkeys(row[faces.FACE_ID.name] for row in rows))
+        rows = [{"image": shown[row[faces.FACE_ID.name]], **row} for row in rows]
         facts = _facts(rows)
         with replacing(site.folder / PAIRS) as file:
             file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
@@ -78,6 +86,21 @@ class Preferences(OwnStep):
         dropped |= {f"more of {group} than of the smallest group": n for group, n in left_over(people).items() if n}
         notes = () if rows else ("no group of faces is large enough for a pair",)
         return Done(len(rows), "pairs", dropped, facts, (site.folder / PAIRS, site.folder / PARITY), notes)
+
+
+def portraits(site: Site, people: Iterable[str]) -> dict[str, str]:
+    """Write the portrait of each face; face -> its file below the step's folder.
+
+    Raises:
+        Unreadable: if a photograph cannot be read any more.
+    """
+    ds = site.open()
+    known = FaceRows(ds, columns_for(ds, []))
+    found, cut = {}, Portraits()
+    for face in sorted(people, key=known.place):
+        found[face] = f"{IMAGES}/{face}.png"
+        save_picture(site.folder / found[face], cut.subject(known.row(face), SIDE).pixels)
+    return found
 
 
 def _facts(rows: list[dict[str, Any]]) -> dict[str, Any]:

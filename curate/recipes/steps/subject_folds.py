@@ -18,7 +18,7 @@ from schemas import UsageError
 from schemas.columns import faces, labels
 
 FOLDS, PROBE = "folds.csv", "probe.json"
-HEAD = ("face_id", "subject", "fold", "random_fold")
+HEAD = (faces.FACE_ID.name, "subject", "fold", "random_fold")
 CIRCLE = (
     "Subjects are clusters of the same embeddings that the probe reads: its accuracy says how separate the clusters "
     "are, not how much another model knows of people."
