@@ -21,7 +21,7 @@ from curate.measures.run import run
 from curate.measures.texture import histograms, lbp
 from curate.measures.verifying import best_threshold, fold_hits, read_pairs
 from schemas import UnknownNameError, UsageError
-from tests.generator_samples import astronaut
+from tests.generator_samples import adult_pictures, astronaut
 
 PIXELS = astronaut()
 NOISY = np.clip(PIXELS + np.random.default_rng(0).normal(0, 20, PIXELS.shape), 0, 255).astype(np.uint8)
@@ -215,3 +215,30 @@ def test_histograms_are_shares_of_each_cell() -> None:
     grey = np.random.default_rng(1).integers(0, 255, (60, 60), np.uint8)
     found = histograms(lbp(grey), 10, 3)
     assert found.shape == (90,) and np.allclose(found.reshape(9, 10).sum(1), 1)
+
+
+def test_an_lfw_folder_is_verified(tmp_path: Path, models: ModelStore, shared_data: Path) -> None:
+    names = ("Ada", "Bo", "Cy", "Di")
+    for name, pixels in zip(names, adult_pictures(shared_data, 4), strict=True):
+        written(tmp_path / name, **{f"{name}_0001": pixels, f"{name}_0002": pixels[:, ::-1]})
+    pairs = [f"{a}\t1\t2\n" for a in names[:2]] + ["Ada\t1\tBo\t1\n", "Bo\t2\tAda\t1\n"]
+    pairs += [f"{a}\t1\t2\n" for a in names[2:]] + ["Cy\t1\tDi\t1\n", "Di\t2\tCy\t1\n"]
+    (tmp_path / "pairs.txt").write_text("2\t2\n" + "".join(pairs), "utf-8")
+    found = run("lfw_verification", [tmp_path])
+    assert found.facts["pairs"] == 8 and found.facts["without a face"] == 0
+    assert found.facts["accuracy"]["value"] == 1 and found.facts["AUC"]["value"] == 1
+    (tmp_path / "pairs.txt").write_text("1\t1\nAda\t1\t2\nAda\t1\tBo\t9\n", "utf-8")
+    with pytest.raises(UsageError, match="Bo_0009"):
+        run("lfw_verification", [tmp_path])
+
+
+def test_only_photos_of_about_that_age_count(tmp_path: Path, models: ModelStore, shared_data: Path) -> None:
+    own, other = adult_pictures(shared_data, 2)
+    written(tmp_path, own=own, other=other)
+    outputs = table(tmp_path, "out", [{"picture": "own.png", "age": 30}, {"picture": "own.png", "age": 60}])
+    references = table(tmp_path, "ref", [{"picture": "own.png", "age": 32}, {"picture": "other.png", "age": 34}])
+    found = run("age_identity", [outputs, references]).tables["outputs"]
+    assert found[0]["photos"] == 1 and found[0]["identity"] == pytest.approx(1, abs=1e-5)
+    assert found[1]["photos"] == 0 and found[1]["identity"] is None
+    wider = run("age_identity", [outputs, references], {"years": "5"}).tables["outputs"]
+    assert wider[0]["photos"] == 2 and wider[0]["identity"] < 0.8 and wider[0]["best"] == pytest.approx(1, abs=1e-5)
