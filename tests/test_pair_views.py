@@ -187,6 +187,21 @@ def test_light_is_found_as_it_was_thrown_and_divides_out(subject: Subject) -> No
     assert (spread < before / 2).all(), "the albedo is flatter than the picture"
 
 
+def test_deep_shade_fits_into_the_picture_of_the_shading(subject: Subject) -> None:
+    from dataclasses import replace
+
+    # The light falls off across the face to a sixth: the shading spans a wide range.
+    falling = np.geomspace(1.0, 1 / 6, 240)
+    across = np.concatenate([np.ones(136), falling, np.full(136, 1 / 6)])
+    dimmed = linear_rgb(subject.pixels) * across[None, :, None]
+    maps = light_maps.light_maps(replace(subject, pixels=light_maps.encoded(dimmed.astype(np.float32))))
+    stored = light_maps.shading_picture(maps.shading)
+    assert stored.max() < 65535 and stored[maps.skin].max() > 3 * stored[maps.skin].min()
+    picture = light_maps.recomposed(light_maps.encoded(maps.albedo), stored)
+    error = (picture.astype(float) - light_maps.encoded(dimmed.astype(np.float32)))[maps.skin]
+    assert np.sqrt(np.mean(error**2)) < 3
+
+
 def test_a_texture_has_one_place_for_each_point_of_any_face(mesh: np.ndarray) -> None:
     places = uv_texture.uv_points()
     assert places.min() >= 0 and places.max() <= 1

@@ -27,8 +27,8 @@ DARKEST = 0.15
 """Least shading as a share of the face's mean, so that noise in deep shade is not blown up."""
 BRIGHTEST = 99.9
 """Percentile of the skin's colours that becomes full white of the albedo."""
-UNIT = 16384
-"""Value of shading 1 in its 16-bit picture, which so holds up to 4."""
+UNIT = 4096
+"""Value of shading 1 in its 16-bit picture, which so holds up to 16."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def light_maps(subject: Subject) -> LightMaps:
     colours = linear_rgb(subject.pixels).astype(np.float32) / shading[..., None]
     skin = (parts.bare_skin > 0.5) & (shape.mesh > 0.5)
     scale = float(np.percentile(colours[skin], BRIGHTEST)) if skin.any() else float(colours.max())
-    scale = max(scale, 1e-6)
+    scale = min(max(scale, 1e-6), 65535 / UNIT / float(shading.max()))
     return LightMaps(np.clip(colours / scale, 0, 1), shading * np.float32(scale), light, skin)
 
 
@@ -78,7 +78,7 @@ def encoded(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def shading_picture(shading: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Shading as 16-bit grey, 16384 for 1."""
+    """Shading as 16-bit grey, 4096 for 1."""
     return np.asarray(np.clip(np.rint(shading * UNIT), 0, 65535), np.uint16)
 
 
@@ -103,7 +103,7 @@ class Shading(FineView):
     """Light without colours."""
 
     name = "shading"
-    doc = "What the estimated light makes of the head's shape, 16-bit grey, 16384 for 1, linear."
+    doc = "What the estimated light makes of the head's shape, 16-bit grey, 4096 for 1, linear."
 
     def made(self, subject: Subject, sample: Sample) -> NDArray[np.uint16]:
         """The picture of shading."""
