@@ -16,8 +16,9 @@ from curate.measure_docs import FILE, page
 from curate.measures.base import DATASET, PICTURES, TABLE, Given, Input, Measure, Result
 from curate.measures.registry import measure, measure_names
 from curate.measures.run import check, read_table, run
+from curate.store import Dataset
 from schemas import FacecurateError, SchemaError, UnknownNameError, UsageError
-from tests.store_samples import sample
+from tests.store_samples import face_table, image_table
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = measure_names()
@@ -27,7 +28,10 @@ def stand_in(wanted: Input, folder: Path, rows: int = 3, value: str = "1") -> Pa
     """An input of the right kind whose content tells nothing."""
     path = folder / wanted.name
     if wanted.kind == DATASET:
-        return sample(path).path
+        dataset = Dataset.create(path, name="stand-in")
+        dataset.write("images", "00000", image_table(["a", "b"], height=[480, 480]))
+        dataset.write("faces", "00000", face_table(["a", "b"]))
+        return path
     if wanted.kind == PICTURES:
         path.mkdir()
         Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(path / "grey.png")
