@@ -108,5 +108,5 @@ def test_sizes_are_in_the_head(form: str, mode: str, progressive: bool) -> None:
     data = io.BytesIO()
     Image.new(mode, (37, 211)).save(data, form, progressive=progressive, exif=exif)
     assert picture_size(data.getvalue()) == (37, 211)
-    with pytest.raises(OSError, match="Truncated|cannot identify"):
+    with pytest.raises(OSError, match=r"Truncated|cannot identify"):
         picture_size(b"\xff\xd8\xff\xfenothing of the kind")
