@@ -42,7 +42,7 @@ class Entry:
     key: str
     state: str
     leaves: tuple[str, ...] = ()
-    stays: bool = False
+    stays: str = ""
     started: str = ""
     finished: str = ""
     done: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class State:
         """
         known = [e for e in self.entries.values() if not alone or e.name in keys]
         stale = [e for e in known if keys.get(e.name) != e.key]
-        if lost := [e.name for e in stale if e.stays]:
+        if lost := [e.name for e in stale if e.stays and (self.out / e.stays).exists()]:
             why = f"what step {lost[0]} made with other settings is part of {self.out / DATASET}"
             raise UsageError(f"{self.out} cannot go on with these settings", why, "Name a new folder")
         for entry in reversed(stale):

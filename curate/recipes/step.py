@@ -109,8 +109,8 @@ class Step(ABC):
         options_type: Class of its settings.
         selects: Steps after it work on the faces that it selects.
         plans: It needs no data; `--plan` runs it alone.
-        stays: What it made is part of the dataset and cannot be told from the rest, so it cannot be done again with
-            other settings in the same folder.
+        stays: Folder below the recipe's with what it made, where that is part of the dataset and cannot be told from
+            the rest: once it is there, the step cannot be done again with other settings. Empty for other steps.
     """
 
     name: ClassVar[str]
@@ -119,7 +119,7 @@ class Step(ABC):
     options_type: ClassVar[type[Config]] = Config
     selects: ClassVar[bool] = False
     plans: ClassVar[bool] = False
-    stays: ClassVar[bool] = False
+    stays: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -11,9 +11,9 @@ from curate.engine.settings import parse_settings
 from curate.generate.candidates import Rules
 from curate.generate.choice import choose
 from curate.generate.options import COUNT, Options
-from curate.generate.run import generate
+from curate.generate.run import FOLDER, generate
 from curate.generators.registry import generator
-from curate.recipes.step import Done, Site, Step, option, settings
+from curate.recipes.step import DATASET, Done, Site, Step, option, settings
 from curate.store import Dataset
 from schemas import UsageError
 
@@ -55,7 +55,7 @@ class Generate(Step):
     name = "generate"
     doc = "Makes pictures from the chosen faces, or from words, and takes them in with their lineage and labels."
     options_type = GenerateOptions
-    stays = True
+    stays = f"{DATASET}/{FOLDER}"
     options: GenerateOptions
 
     def check(self, site: Site) -> None:

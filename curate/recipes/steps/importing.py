@@ -9,7 +9,7 @@ from typing import Any
 
 from annotators.base import Config
 from curate.importers import ImportOptions, import_dataset, importer
-from curate.recipes.step import PHOTOS, Done, Site, Step, option
+from curate.recipes.step import DATASET, PHOTOS, Done, Site, Step, option
 from curate.recipes.steps.label import listed_files
 from schemas import UsageError
 
@@ -35,7 +35,7 @@ class Import(Step):
     name = "import"
     doc = "Takes a published dataset in, with its labels as a layer."
     options_type = ImportStepOptions
-    stays = True
+    stays = DATASET
     options: ImportStepOptions
 
     def reads(self, site: Site) -> Any:
