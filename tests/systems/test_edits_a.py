@@ -14,7 +14,7 @@ import pytest
 
 from curate.measures.image_quality import psnr, ssim
 from tests.systems.layout_samples import facecurate, lines, photo
-from tests.systems.test_measures_a import measured, own_copy, setting
+from tests.systems.measure_samples import measured, own_copy, setting
 
 if TYPE_CHECKING:
     from curate.store import Dataset

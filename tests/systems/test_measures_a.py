@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.systems.layout_samples import facecurate, lines, photo
+from tests.systems.measure_samples import measured, own_copy, setting, write_rows
 
 if TYPE_CHECKING:
     from annotators.weights import ModelStore
@@ -22,34 +23,6 @@ if TYPE_CHECKING:
 MIDDLE = {"0-2": 1, "3-9": 6, "10-19": 15, "20-29": 25, "30-39": 35, "40-49": 45, "50-59": 55, "60-69": 65, "70+": 75}
 """Age of a crowd's bin, in years; "more than 70" is 75 too."""
 UTK_RACE = {"White": 0, "Black": 1, "East Asian": 2, "Southeast Asian": 2, "Indian": 3}
-
-
-def measured(name: str, *inputs: object, folder: Path, more: tuple[object, ...] = ()) -> dict[str, Any]:
-    """What the command writes as JSON."""
-    file = folder / f"{name}.json"
-    assert facecurate("measure", name, *inputs, "-o", file, "-q", *more) == 0
-    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return found
-
-
-def setting(**values: object) -> tuple[object, ...]:
-    """`--set NAME=VALUE` for each."""
-    return tuple(part for name, value in values.items() for part in ("--set", f"{name}={value}"))
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
-    """A CSV."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def own_copy(adults: Dataset, folder: Path) -> Path:
-    """The adults, to be changed."""
-    shutil.copytree(adults.path, folder / "faces")
-    return folder / "faces"
 
 
 @pytest.fixture(scope="module")

@@ -54,8 +54,8 @@ class TextureAge(Measure):
     """Kernel ridge regression of age on histograms of texture codes, with the Bhattacharyya kernel.
 
     Each person's faces are predicted by a regressor that was trained on all other people; its penalty is the one with
-    the least leave-one-out error on those. Filters of BSIF are learned from patches of all these faces, without ages. The mean
-    predictor, trained in the same way, stands beside it.
+    the least leave-one-out error on those. Filters of BSIF are learned from patches of all these faces, without ages.
+    The mean predictor, trained in the same way, stands beside it.
     """
 
     name = "texture_age"
