@@ -10,6 +10,7 @@ from __future__ import annotations
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annotators.registry import detector
 from annotators.weights import ModelStore
@@ -35,7 +36,7 @@ def main() -> None:
         rows.append(known)
     hits = np.array(right, float)
     ages = [taxonomy("age-fairface-9").canonical(r["age"]) for r in rows]
-    members = [("all", "", np.ones(len(rows), bool))]
+    members: list[tuple[str, str, NDArray[np.bool_]]] = [("all", "", np.ones(len(rows), bool))]
     members += [("age", name, mask) for name, mask in groups(ages, taxonomy("age-fairface-9").labels)]
     members += [(key, name, mask) for key in ("gender", "race") for name, mask in groups([r[key] for r in rows])]
     lines = [(by, name, int(mask.sum()), bootstrap(np.mean, hits[mask].mean(1))) for by, name, mask in members]

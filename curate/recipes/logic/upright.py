@@ -19,8 +19,8 @@ UPRIGHT = 45.0
 """Largest tilt of an upright face in degrees."""
 SURER = 1.05
 """How much surer a turn must be than leaving the photo as it is, since most photos are upright and the detector takes
-some upside-down faces for upright ones. Chosen on 400 FairFace training photos; of 400 validation photos .988 (.975-.998)
-stay as they are and .949 (.930-.968) of their turned copies are righted (`python -m benchmarks.upright`)."""
+some upside-down faces for upright ones. Chosen on 400 FairFace training photos; of 400 validation photos .988
+(.975-.998) stay as they are and .949 (.930-.968) of their turned copies are righted: benchmarks/upright.py."""
 
 
 @dataclass(frozen=True)
