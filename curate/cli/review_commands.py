@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from curate.review.agreement import Agreement
     from curate.review.pull import Pulled
     from curate.review.push import Pushed
     from curate.review.spec import Spec
@@ -245,3 +246,75 @@ def _weights(texts: list[str]) -> dict[str, float]:
         return {k: float(v) for k, v in pairs_of(texts, "--weight").items()}
     except ValueError as error:
         raise UsageError("a weight that is no number", str(error), "Example: --weight rarity=0.5") from error
+
+
+@app.command()
+def agreement(
+    dataset: Data,
+    names: Annotated[
+        list[str] | None, typer.Option("--name", help="Name of a review; repeatable.", show_default="all")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns to group by, comma-separated; a*b crosses two.", show_default="perceived race, gender"
+        ),
+    ] = None,
+    costs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cost", help="ITEM=NUMBER: what a wrong answer costs, 1 by default; repeatable.", show_default=False
+        ),
+    ] = None,
+    consensus: Annotated[bool, typer.Option("--consensus", help="Write the common answers as a layer.")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Resamples behind each interval.")] = 1000,
+    min_group: Annotated[int, typer.Option(min=1, help="Smaller groups are not compared.")] = 10,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder.", show_default="agreement/ in the dataset")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """How far reviewers agree with each other, with the right answers, and with what they were shown."""
+    from curate.cli.evaluate_commands import names_of, pairs_of
+    from curate.review.agreement import AgreementOptions
+    from curate.review.agreement import agreement as run
+
+    options = AgreementOptions(
+        tuple(names) if names else None, names_of(by), rounds, 0, min_group, _costs(pairs_of(costs or (), "--cost")),
+        consensus, quiet=quiet,
+    )  # fmt: skip
+    found = run(dataset, options)
+    written = found.save(output)
+    if not quiet:
+        _show_agreement(found)
+    for file in written:
+        typer.echo(f"{file}")
+
+
+def _costs(given: dict[str, str]) -> dict[str, float]:
+    from schemas import UsageError
+
+    try:
+        return {name: float(cost) for name, cost in given.items()}
+    except ValueError as error:
+        raise UsageError("--cost", f"{error}", "Example: --cost perceived_gender=2") from error
+
+
+def _show_agreement(found: Agreement) -> None:
+    from curate.cli.tables import show_rows
+    from curate.review.agreement.views import line
+
+    counts = found.counts
+    typer.echo(
+        f"{len(found.reviewers)} reviewers, {counts['pictures']:,} pictures, "
+        f"{counts['pictures seen twice or more']:,} seen by two or more; {len(found.queue):,} to settle"
+    )
+    rows = [
+        (x.name, x.measure, x.value, x.reach, f"{x.n:,}", x.worst, x.gap, x.anchoring[0], x.gold[0])
+        for x in map(line, found.sections)
+    ]
+    show_rows(("item", "figure", "value", "95 % interval", "n", "agrees least", "gap", "pull of model", "gold"), rows)
+    for note in found.notes:
+        typer.echo(note, err=True)
+    if found.consensus:
+        typer.echo(f"wrote labels/{found.consensus}")
