@@ -74,7 +74,7 @@ class CaptionWriter(FaceAnnotator):
     """
 
     name = "caption"
-    version = "1"
+    version = "2"
     doc = "One or two sentences that tell only confident labels, varied by a seed; a parser reads the facts back."
     requires = (
         labels.FACE_DOUBTFUL,

@@ -57,7 +57,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Pronoun:
-    """Words for a person: `subject` is he, she or they; they takes plural verbs."""
+    """Words for a person: `subject` is he, she or they; they takes plural verbs, "an adult person" does not."""
 
     subject: str
     possessive: str
@@ -111,14 +111,14 @@ class Grammar:
         self.forms = {(c["slot"], c["label"]): {form: c[form] for form in FORMS if form in c} for c in data["claims"]}
         self.salience = {(c["slot"], c["label"]): float(c["salience"]) for c in data["claims"]}
 
-    def say(self, template: str, pronoun: Pronoun) -> str:
-        """A phrase with pronoun and verbs filled in."""
+    def say(self, template: str, pronoun: Pronoun, plural: bool = False) -> str:
+        """A phrase with pronoun and verbs filled in; verbs are plural only where `they` is the subject itself."""
 
         def word(match: re.Match[str]) -> str:
             key = match[1]
             if key == "their":
                 return pronoun.possessive
-            return self.verbs[key] if pronoun.plural else key
+            return self.verbs[key] if plural else key
 
         return re.sub(r"\{(\w+)\}", word, template)
 
@@ -136,8 +136,9 @@ class Grammar:
             for claim, texts in self.ages.items():
                 yield from (Phrase(self.say(text, pronoun), frozenset({claim})) for text in texts)
             for claim, forms in self.forms.items():
-                for texts in forms.values():
-                    yield from (Phrase(self.say(text, pronoun), frozenset({claim})) for text in texts)
+                for plural in sorted({False, pronoun.plural}):
+                    for texts in forms.values():
+                        yield from (Phrase(self.say(text, pronoun, plural), frozenset({claim})) for text in texts)
 
 
 @cache
@@ -183,12 +184,12 @@ class _Writer:
             return self.grammar.say(self.chance.choice(self.grammar.ages[claim]), self.pronoun)
         return ""
 
-    def phrase(self, claim: tuple[str, str], forms: Sequence[str]) -> tuple[str, str]:
+    def phrase(self, claim: tuple[str, str], forms: Sequence[str], plural: bool = False) -> tuple[str, str]:
         """A form that the claim has, at random, and its words."""
         possible = self.grammar.forms[claim]
         form = self.chance.choice([f for f in forms if f in possible])
         self.told.add(claim)
-        return form, self.grammar.say(self.chance.choice(possible[form]), self.pronoun)
+        return form, self.grammar.say(self.chance.choice(possible[form]), self.pronoun, plural)
 
     def described(self, claims: Sequence[tuple[str, str]], after_comma: bool) -> str:
         """`, smiling and looking up, with closed lips`."""
@@ -199,9 +200,9 @@ class _Writer:
             text += f"{',' if doing or after_comma else ''} with {join(having)}"
         return text
 
-    def acting(self, claims: Sequence[tuple[str, str]]) -> str:
-        """`smiles and looks up`."""
-        return join([self.phrase(c, ("does",))[1] for c in claims])
+    def acting(self, claims: Sequence[tuple[str, str]], plural: bool) -> str:
+        """`smiles and looks up`; after `they`, `smile and look up`."""
+        return join([self.phrase(c, ("does",), plural)[1] for c in claims])
 
 
 def _selection(
@@ -237,11 +238,11 @@ def compose(claims: Mapping[str, str], chance: random.Random, most: int = 6) -> 
     aside = bool(age) and not age.startswith("who ")
     person = f"{lead} {subject}".strip() + (f"{',' if aside else ''} {age}" if age else "")
     if fused:
-        sentences = [f"{person}{',' if aside else ''} {writer.acting(told)}"]
+        sentences = [f"{person}{',' if aside else ''} {writer.acting(told, plural=False)}"]
     else:
         first, second = told[:in_front], told[in_front:]
         sentences = [person + writer.described(first, after_comma=bool(age))]
         if second:
-            sentences.append(f"{writer.pronoun.subject} {writer.acting(second)}")
+            sentences.append(f"{writer.pronoun.subject} {writer.acting(second, writer.pronoun.plural)}")
     text = " ".join(f"{s[0].upper()}{s[1:]}." for s in sentences)
     return Caption(text, frozenset(writer.told))
