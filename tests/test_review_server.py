@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from curate.cli.main import main
@@ -286,3 +288,22 @@ def test_the_doctor_names_what_cannot_be_seen(few: Dataset, label_studio: RealSe
     assert not found.well and found.foreign == 1 and len(found.wrong) >= 2
     reasons = " ".join(why for _, _, why in found.wrong)
     assert "404" in reasons and "did not send" in reasons
+
+
+def test_the_readmes_commands_run_as_they_stand(label_studio: RealServer, tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"<!-- run with label studio -->\n```bash\n(.*?)```", page, re.DOTALL)
+    hard_cases(tmp_path / "made", pictures=60).path.rename(tmp_path / "faces")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    told = {"LABEL_STUDIO_URL": label_studio.url, TOKEN_VARIABLE: label_studio.token, "PATH": path}
+    for command in block.strip().splitlines():
+        done = subprocess.run(
+            ["bash", "-euc", command],
+            cwd=tmp_path,
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert len(list(pq.read_table(tmp_path / "queue.parquet").column("image_id"))) >= 10
