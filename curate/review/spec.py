@@ -23,7 +23,8 @@ MOST_POINTS = 98
 """More points than this per face nobody can move by hand."""
 FACE_POINTS = ("right eye", "left eye", "nose", "right mouth corner", "left mouth corner")
 DEFAULT = (
-    labels.PERCEIVED_EMOTION, labels.GENDER, labels.AGE_GROUP, labels.EYEWEAR, labels.POINTS_68,
+    labels.PERCEIVED_EMOTION, labels.GENDER, labels.AGE_GROUP, labels.EYEWEAR, labels.REVIEW_FLAGS,
+    labels.POINTS_68,
 )  # fmt: skip
 
 

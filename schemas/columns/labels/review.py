@@ -14,6 +14,10 @@ REVIEW_TAGS = REVIEW.add(
 REVIEW_REJECTED = REVIEW.add(
     "review_rejected", pa.bool_(), Kind.FLAG, "A reviewer deleted this face: no face, or not wanted."
 )
+REVIEW_FLAGS = REVIEW.add(
+    "review_flags", pa.list_(pa.string()), Kind.LIST, "What a reviewer notes of the picture of the face.",
+    taxonomy="review-flag",
+)  # fmt: skip
 REVIEW_CHANGED = REVIEW.add(
     "review_changed", pa.list_(pa.string()), Kind.LIST,
     "What a reviewer changed of what was shown: columns, or `face_box`; empty where they confirmed all.",
