@@ -2,7 +2,8 @@
 
 The cost of a face's item is what its common answer is expected to be wrong by, from 0 to 1: of a choice the chance of
 being wrong (in order, the expected steps, at most 1); of a number, a box or points how far the reviewers lie apart,
-against a distance that is plainly too much. Items weigh 1 unless the user says otherwise; a picture's cost is the sum.
+from a distance that is none to one that is plainly too much. Items weigh 1 unless the user says otherwise; a picture's
+cost is the sum.
 """
 
 from __future__ import annotations
@@ -31,11 +32,10 @@ if TYPE_CHECKING:
 
 PRESENCE = "face"
 """Name of the question whether there is a face at all."""
-WIDE = 0.25
-"""Share of a number's scale that is plainly too far apart; a tenth of the scale counts as no disagreement."""
-NARROW = 0.1
-FAR_POINTS, NEAR_POINTS = 0.08, 0.04
-"""Errors in shares of the eyes' distance: plainly too far, and no disagreement."""
+NARROW, WIDE = 0.1, 0.4
+"""Distances in shares of a number's scale: up to where nobody disagrees, and from where on it is plainly too far."""
+NEAR_POINTS, FAR_POINTS = 0.04, 0.12
+"""The same in shares of the eyes' distance."""
 GOOD_BOX = 0.75
 REASONS = 6
 """Disagreements of a picture that are told in words."""
@@ -125,17 +125,14 @@ def _disagreements(
     for face in np.flatnonzero((np.nanmin(there, axis=1, initial=1) == 0) & (np.nansum(there, axis=1) > 0)):
         share = float(np.nanmean(there[face]))
         yes, no = int(np.nansum(there[face])), int((there[face] == 0).sum())
-        why = f"is there a face {words.faces[face]}? {yes} say yes, {no} no"
+        why = f"{_number(words, face)}: is it one? {yes} say yes, {no} no"
         yield int(face), costs.get(PRESENCE, 1.0) * 2 * min(share, 1 - share), why
     for item, common in zip(items, opinions, strict=True):
         weight = costs.get(item.name, costs.get(item.column.name, 1.0) if item.column is not None else 1.0)
         cost = _expected(item, common)
         for face in np.flatnonzero(cost > 0):
-            yield (
-                int(face),
-                weight * float(cost[face]),
-                f"{item.name} of {words.faces[face]}: {_told(words, item, face)}",
-            )
+            why = f"{_number(words, face)}: {item.title}: {_told(words, item, face)}"
+            yield int(face), weight * float(cost[face]), why
 
 
 def _expected(item: Item, common: Opinion) -> Floats:
@@ -151,8 +148,8 @@ def _expected(item: Item, common: Opinion) -> Floats:
         low, high = NEAR_POINTS, FAR_POINTS
     else:
         low, high, spread = 1 - GOOD_BOX, 1.0, 1 - spread
-    over = np.nan_to_num(spread) > low
-    return np.asarray(np.maximum(np.where(over, np.minimum(np.nan_to_num(spread) / high, 1.0), 0.0), torn))
+    over = (np.nan_to_num(spread, nan=low) - low) / (high - low)
+    return np.asarray(np.maximum(np.clip(over, 0.0, 1.0), torn))
 
 
 def _of_choice(item: Item, common: Opinion) -> Floats:
@@ -180,6 +177,11 @@ def _spread(item: Item) -> Floats:
     known = ~np.isnan(table)
     count = known.sum(1)
     return np.asarray(ratio(np.nansum(table, axis=1), count))
+
+
+def _number(words: Words, face: int) -> str:
+    """A face by its number in the picture."""
+    return f"face {words.faces[face].rpartition('.')[2]}"
 
 
 def _told(words: Words, item: Item, face: int) -> str:

@@ -148,7 +148,11 @@ def _unit(column: Column | None) -> str:
 
 
 def _icc(key: str, title: str, doc: str, form: Form) -> Measure:
-    return _plain(key, title, doc, lambda table: icc(table, form).value)
+    def value(table: Floats) -> float:
+        with np.errstate(divide="ignore", invalid="ignore"):  # a resample in which all faces are alike has none
+            return icc(table, form).value
+
+    return _plain(key, title, doc, value)
 
 
 def _of_two(key: str, title: str, doc: str, statistic: Callable[[Floats, Floats], float]) -> Measure:

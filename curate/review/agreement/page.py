@@ -5,7 +5,8 @@ from __future__ import annotations
 from curate import __version__
 from curate.report.style import styled
 from curate.review.agreement.results import Agreement
-from curate.review.agreement.views import line, people, people_charts, section_view, short_names
+from curate.review.agreement.section_charts import people_charts
+from curate.review.agreement.views import line, people, section_view, short_names
 
 STYLES = (
     ("curate.report", "page.css"), ("curate.evaluation", "page.css"), ("curate.audit", "audit.css"),
