@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command()(export)
     app.command()(formats)
+    app.command()(upload)
 
 
 def export(
@@ -123,3 +124,24 @@ def formats() -> None:
     known = [exporter(name) for name in exporter_names()]
     show_rows(("format", "of", "what it is", "opened by", "needs"),
               [(c.name, c.unit, c.doc, c.opened_by, c.extra) for c in known])  # fmt: skip
+
+
+def upload(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A finished export.")],
+    repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="Dataset repository on the Hugging Face Hub.")],
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody see it; only exports with --no-minors.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would leave this machine; send nothing.")
+    ] = False,
+) -> None:
+    """Send an export to the Hugging Face Hub (token in HF_TOKEN); private unless asked."""
+    from curate.export.upload import load_of
+    from curate.export.upload import upload as run
+
+    load = load_of(folder)
+    verb = "would leave" if dry_run else "leave"
+    typer.echo(f"{load.files:,} files, {load.bytes / 1e6:,.1f} MB, {load.faces:,} faces {verb} this machine")
+    if not dry_run:
+        typer.echo(run(folder, repo, public))
