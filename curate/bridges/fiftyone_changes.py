@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.bridges import fiftyone_fields as fields
+from curate.export.fiftyone_documents import incoming
 from schemas import Column, Kind, SchemaError, TaxonomyError, check, labels_of, taxonomy
 from schemas.columns import faces, images, labels
 
@@ -56,24 +59,29 @@ class Comparison:
 
     def __init__(self, columns: Iterable[Column], notes: Notes) -> None:
         self.columns = [c for c in columns if c not in (faces.FACE_ID, faces.IMAGE_ID, faces.ORIGIN)]
+        self.points = [c for c in self.columns if c.kind is Kind.POINTS]
         self.notes = notes
+        self._attributes = [(c, fields.attribute(c)) for c in self.columns if fields.on_detection(c)]
 
-    def changes(self, before: Row, detection: Any, keypoints: Mapping[str, Any]) -> dict[str, Any]:
+    def changes(self, before: Row, detection: Row, keypoints: Mapping[str, Row]) -> dict[str, Any]:
         """Values by column name that differ from the exported ones.
 
         Args:
-            before: The exported row with `width` and `height`; all null for a face that is new.
-            detection: The FiftyOne detection.
-            keypoints: Column name -> FiftyOne keypoint of this face.
+            before: The exported row, as `fields.rows_of` gives it, with `width` and `height`; all null for a face
+                that is new.
+            detection: The document of the FiftyOne detection.
+            keypoints: Column name -> document of this face's keypoint.
         """
         changed = self._box(before, detection)
-        for column in self.columns:
-            if column.kind is Kind.POINTS:
-                found = self._points(column, before, keypoints.get(column.name))
-            elif fields.on_detection(column):
-                found = self._value(column, before, detection)
-            else:
+        for column, name in self._attributes:
+            new, old = detection.get(name), before[column.name]
+            if type(new) is type(old) and column.kind is not Kind.VECTOR and new == old:
                 continue
+            found = self._value(column, before, new)
+            if found is not None:
+                changed[column.name] = found
+        for column in self.points:
+            found = self._points(column, before, keypoints.get(column.name))
             if found is not None:
                 changed[column.name] = found
         tags = _tags(detection)
@@ -81,24 +89,30 @@ class Comparison:
             changed[labels.REVIEW_TAGS.name] = tags
         return {name: value for name, value in changed.items() if self._fits(before, name, value)}
 
-    def _box(self, before: Row, detection: Any) -> dict[str, Any]:
-        now = fields.pixel_box(detection.bounding_box, before["width"], before["height"])
+    def _box(self, before: Row, detection: Row) -> dict[str, Any]:
+        try:
+            now = fields.pixel_box(detection["bounding_box"], before["width"], before["height"])
+        except (KeyError, TypeError, ValueError):
+            self.notes.refused.append(_note(before, faces.BOX[0].name, detection.get("bounding_box"), "it is no box"))
+            return {}
         old = [before[c.name] for c in faces.BOX]
-        if None not in old and np.all(np.abs(now - np.array(old, dtype=np.float64)) <= PIXELS):
+        if None not in old and all(abs(n - o) <= PIXELS for n, o in zip(now.tolist(), old, strict=True)):
             return {}
         return {c.name: float(v) for c, v in zip(faces.BOX, now, strict=True)}
 
-    def _value(self, column: Column, before: Row, detection: Any) -> Any:
+    def _value(self, column: Column, before: Row, new: Any) -> Any:
         old = before[column.name]
-        name = fields.attribute(column)
-        new = detection[name] if detection.has_field(name) else None
         if new is None or (isinstance(new, str) and not new):
-            if old is not None and old != []:
+            if old is not None and not (isinstance(old, list) and not old):
                 self.notes.cleared.append(_note(before, column.name))
             return None
-        return _difference(column, old, new)
+        try:
+            return _difference(column, old, new)
+        except (TypeError, ValueError):
+            self.notes.refused.append(_note(before, column.name, new, "it is of another kind"))
+            return None
 
-    def _points(self, column: Column, before: Row, keypoint: Any) -> list[float] | None:
+    def _points(self, column: Column, before: Row, keypoint: Row | None) -> list[float | None] | None:
         old = before[column.name]
         if keypoint is None:
             if old is not None:
@@ -107,11 +121,11 @@ class Comparison:
         new = fields.pixel_points(column, keypoint, before["width"], before["height"])
         if new is None:
             why = f"it needs {column.shape[0]} points of {column.shape[1]} numbers"
-            self.notes.refused.append(_note(before, column.name, f"{len(keypoint.points)} points", why))
+            self.notes.refused.append(_note(before, column.name, f"{len(keypoint['points'] or ())} points", why))
             return None
-        exported = np.array([np.nan if v is None else v for v in old or [np.nan] * len(new)], dtype=np.float32)
-        same = np.isclose(new, exported, rtol=0, atol=PIXELS, equal_nan=True)
-        return None if same.all() else [float(v) for v in new]
+        if old is not None and _near(new, old):
+            return None
+        return _known(new)
 
     def _fits(self, before: Row, name: str, value: Any) -> bool:
         from schemas import column as declared
@@ -124,6 +138,19 @@ class Comparison:
         return True
 
 
+def _near(new: NDArray[np.float32], old: NDArray[np.float32]) -> bool:
+    """Whether points have not moved; what is unknown must still be so."""
+    unknown = np.isnan(old)
+    if not np.array_equal(unknown, np.isnan(new)):
+        return False
+    return bool(np.all((np.abs(new - old) <= PIXELS) | unknown))
+
+
+def _known(values: NDArray[Any]) -> list[float | None]:
+    """Numbers with None for those that are unknown, as a column has them."""
+    return [None if math.isnan(v) else v for v in values.tolist()]
+
+
 def _difference(column: Column, old: Any, new: Any) -> Any:
     """The new value if it differs, else None; of a struct only the fields that differ."""
     if column.kind is Kind.SCORES:
@@ -132,11 +159,13 @@ def _difference(column: Column, old: Any, new: Any) -> Any:
     if column.kind is Kind.LABEL and column.taxonomy:
         new = _canonical(column, str(new))
     if column.kind is Kind.VECTOR:
-        new = [float(v) for v in new]
-        return None if old is not None and np.array_equal(np.float32(old), np.float32(new)) else new
+        values = np.asarray(incoming(new), np.float32).reshape(-1)
+        same = old is not None and np.array_equal(np.asarray(old, np.float32), values, equal_nan=True)
+        return None if same else _known(values)
     if column.kind is Kind.LIST:
-        new = list(new)
-        return None if new == list(old or []) else new
+        new, old = list(new), list(old or [])
+        same = len(new) == len(old) and all(_equal(o, n) for o, n in zip(old, new, strict=True))
+        return None if same else new
     return None if _equal(old, new) else new
 
 
@@ -149,14 +178,14 @@ def _canonical(column: Column, label: str) -> str:
 
 def _equal(old: Any, new: Any) -> bool:
     if isinstance(old, float) and isinstance(new, (int, float)):
-        return bool(np.float32(old) == np.float32(new))
+        return bool(np.float32(old) == np.float32(new)) or (math.isnan(old) and math.isnan(new))
     return bool(old == new)
 
 
-def _tags(detection: Any) -> list[str]:
-    tags = set(detection.tags or [])
-    if detection.label not in (None, "", fields.FACE_LABEL):
-        tags.add(f"{LABEL_TAG}{detection.label}")
+def _tags(detection: Row) -> list[str]:
+    tags = set(detection.get("tags") or [])
+    if detection.get("label") not in (None, "", fields.FACE_LABEL):
+        tags.add(f"{LABEL_TAG}{detection['label']}")
     return sorted(tags)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -154,11 +153,19 @@ def _declare_labels(
     dataset.add_sample_field(name, fo.EmbeddedDocumentField, embedded_doc_type=holder, fields=[inner], description=doc)
 
 
-def outgoing(column: Column, value: Any) -> Any:
-    """A value as FiftyOne keeps it."""
-    if value is None:
-        return None
-    return np.asarray(value, dtype=np.float32) if column.kind is Kind.VECTOR else value
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as plain values, but points and vectors as float32 arrays with NaN for null: lists cost many times more."""
+    dense = [
+        f.name for f in table.schema if pa.types.is_fixed_size_list(f.type) and pa.types.is_floating(f.type.value_type)
+    ]
+    rows: list[dict[str, Any]] = table.drop_columns(dense).to_pylist()
+    for name in dense:
+        column = table.column(name).combine_chunks()
+        values = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, column.type.list_size)
+        there = iter(values)
+        for row, known in zip(rows, column.is_valid().to_pylist(), strict=True):
+            row[name] = next(there) if known else None
+    return rows
 
 
 def relative_box(row: Mapping[str, Any], width: int, height: int) -> list[float]:
@@ -172,20 +179,20 @@ def pixel_box(box: Sequence[float], width: int, height: int) -> NDArray[np.float
     return np.asarray(box, dtype=np.float64) * [width, height, width, height]
 
 
-def relative_points(column: Column, flat: Sequence[float | None], width: int, height: int) -> NDArray[np.float64]:
-    """Points relative to the picture, shape (n, dimensions); depth stays in pixels, null is NaN."""
-    points = np.array([math.nan if v is None else v for v in flat], dtype=np.float64).reshape(column.shape)
+def relative_points(column: Column, flat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float64]:
+    """Points relative to the picture, shape (n, dimensions); depth stays in pixels, unknown ones are NaN."""
+    points = np.array(flat, dtype=np.float64).reshape(column.shape)
     points[:, 0] /= width
     points[:, 1] /= height
     return points
 
 
-def pixel_points(column: Column, keypoint: Any, width: int, height: int) -> NDArray[np.float32] | None:
-    """Flat pixel coordinates of a FiftyOne keypoint, or None if it has another number of points or depths."""
-    found = np.array(keypoint.points, dtype=np.float64).reshape(-1, 2) * [width, height]
-    if column.shape[1] == 3:
-        depth = np.array(keypoint.get_attribute_value(DEPTH, None) or [], dtype=np.float64)
-        if len(depth) != len(found):
-            return None
-        found = np.concatenate([found, depth[:, None]], axis=1)
+def pixel_points(column: Column, keypoint: Mapping[str, Any], width: int, height: int) -> NDArray[np.float32] | None:
+    """Flat pixel coordinates of a keypoint's document, or None if it has another number of points or depths."""
+    try:
+        found = np.array(keypoint["points"], dtype=np.float64).reshape(-1, 2) * [width, height]
+        if column.shape[1] == 3:
+            found = np.column_stack([found, np.array(keypoint.get(DEPTH) or [], dtype=np.float64)])
+    except (TypeError, ValueError):
+        return None
     return found.astype(np.float32).reshape(-1) if found.shape == column.shape else None

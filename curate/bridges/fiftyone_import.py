@@ -12,8 +12,8 @@ from curate.bridges import fiftyone_fields as fields
 from curate.bridges.fiftyone_changes import Comparison, Notes, empty_row
 from curate.bridges.fiftyone_export import check_origin
 from curate.store import Dataset, LayerInfo
-from curate.store.human import columns_of, next_number, write_faces, write_word
-from schemas import REGISTRY, Column, Kind, UsageError
+from curate.store.human import columns_of, write_faces, write_word
+from schemas import REGISTRY, Column, UsageError
 from schemas.columns import faces, images, labels
 
 PREFIX = "human-fiftyone"
@@ -100,7 +100,10 @@ def from_fiftyone(fo_dataset: Any, ds: Dataset, layer_name: str | None = None, a
 
 
 def collect(fo_dataset: Any, ds: Dataset) -> Review:
-    """Find everything that differs from what was exported; writes nothing."""
+    """Find everything that differs from what was exported; writes nothing.
+
+    Documents are read as the database has them: building FiftyOne's objects of all faces takes minutes.
+    """
     review = Review()
     exports = fields.facts(fo_dataset)["exports"]
     sizes = ds.images([images.IMAGE_ID, images.WIDTH, images.HEIGHT], f"{images.STATUS.name} = 'ok'")
@@ -110,26 +113,35 @@ def collect(fo_dataset: Any, ds: Dataset) -> Review:
         comparison = Comparison(columns, review.notes)
         for key in ds.keys("faces"):
             _compare_part(fo_dataset, ds, key, number, export["layers"], comparison, pictures, review)
-        for sample in _edited_structure(fo_dataset, number):
-            _added(sample, comparison, pictures, review, ds)
+        strange = _strange(fo_dataset, number, comparison.points)
+        last = _last_numbers(ds) if strange else {}
+        for sample in _documents(fo_dataset, {"_id": {"$in": strange}}, comparison.points):
+            _added(sample, comparison, pictures, review, last)
     _sample_tags(fo_dataset, review)
     return review
+
+
+def _documents(fo_dataset: Any, query: Values, points: Sequence[Column], inside: str = "") -> Any:
+    """Documents of samples with their faces and points, or only with what is named `inside` of each."""
+    below = f".{inside}" if inside else ""
+    names = [f"{fields.DETECTIONS}{below}", *(f"{c.name}.keypoints{below}" for c in points)]
+    return fo_dataset._sample_collection.find(query, [images.IMAGE_ID.name, fields.FACE_IDS, *names])
 
 
 def _compare_part(
     fo_dataset: Any, ds: Dataset, key: str, number: int, layers: Sequence[str], comparison: Comparison,
     pictures: Mapping[str, Any], review: Review,
 ) -> None:  # fmt: skip
-    rows = _exported(ds, key, layers, comparison.columns)
     by_image: dict[str, list[Values]] = {}
-    for row in rows:
+    for row in _exported(ds, key, layers, comparison.columns):
         by_image.setdefault(row[faces.IMAGE_ID.name], []).append(row)
-    chosen = fo_dataset.match({fields.EXPORT: number, images.IMAGE_ID.name: {"$in": list(by_image)}})
-    for sample in chosen.iter_samples(progress=False):
-        exported = set(sample[fields.FACE_IDS] or [])
-        found = _by_face(sample[fields.FACES].detections if sample[fields.FACES] else ())
-        points = {c.name: _points_by_face(sample, c) for c in comparison.columns if c.kind is Kind.POINTS}
+    query = {fields.EXPORT: number, images.IMAGE_ID.name: {"$in": list(by_image)}}
+    for sample in _documents(fo_dataset, query, comparison.points):
+        exported = set(sample.get(fields.FACE_IDS) or [])
+        found = _by_face(_detections(sample))
+        points = {c.name: _by_face(_keypoints(sample, c)) for c in comparison.points}
         picture = pictures[sample[images.IMAGE_ID.name]]
+        size = {"width": picture[images.WIDTH.name], "height": picture[images.HEIGHT.name]}
         for row in by_image[sample[images.IMAGE_ID.name]]:
             face = row[faces.FACE_ID.name]
             if face not in exported:
@@ -137,8 +149,8 @@ def _compare_part(
             if face not in found:
                 changes: Values = {labels.REVIEW_REJECTED.name: True}
             else:
-                sized = row | {"width": picture[images.WIDTH.name], "height": picture[images.HEIGHT.name]}
-                changes = comparison.changes(sized, found[face], {n: p[face] for n, p in points.items() if face in p})
+                own = {n: p[face] for n, p in points.items() if face in p}
+                changes = comparison.changes(row | size, found[face], own)
             if changes:
                 review.changed.setdefault(key, {})[face] = changes
 
@@ -151,67 +163,71 @@ def _exported(ds: Dataset, key: str, layers: Sequence[str], columns: Sequence[Co
     known = set(view.columns())
     names = [faces.FACE_ID.name, faces.IMAGE_ID.name, *(c.name for c in (*faces.BOX, labels.REVIEW_TAGS, *columns))]
     table = view.part(key, [view.want(n) for n in dict.fromkeys(names) if n in known])
-    rows: list[Values] = table.to_pylist()
     missing = dict.fromkeys(n for n in names if n not in known)
-    return [{**missing, **row} for row in rows]
+    return [{**missing, **row} for row in fields.rows_of(table)]
 
 
-def _by_face(found: Sequence[Any]) -> dict[str, Any]:
+def _detections(sample: Values) -> list[Values]:
+    return (sample.get(fields.FACES) or {}).get("detections") or []
+
+
+def _keypoints(sample: Values, column: Column) -> list[Values]:
+    return (sample.get(column.name) or {}).get("keypoints") or []
+
+
+def _by_face(found: Sequence[Values]) -> dict[str, Values]:
     """First thing per face id; copies of it count as added."""
-    first: dict[str, Any] = {}
+    first: dict[str, Values] = {}
     for thing in found:
-        face = thing[faces.FACE_ID.name] if thing.has_field(faces.FACE_ID.name) else None
+        face = thing.get(faces.FACE_ID.name)
         if face:
             first.setdefault(face, thing)
     return first
 
 
-def _points_by_face(sample: Any, column: Column) -> dict[str, Any]:
-    held = sample[column.name] if sample.has_field(column.name) else None
-    return _by_face(held.keypoints if held else ())
-
-
-def _edited_structure(fo_dataset: Any, number: int) -> Any:
-    """Samples whose detections or keypoints are not the exported ones, by their ids alone."""
-    view = fo_dataset.match({fields.EXPORT: number})
-    points = [n for n, f in fo_dataset.get_field_schema().items() if n in REGISTRY and hasattr(f, "document_type")]
-    ids = f"{faces.FACE_ID.name}"
-    names = ["id", fields.FACE_IDS, f"{fields.DETECTIONS}.{ids}", *(f"{p}.keypoints.{ids}" for p in points)]
+def _strange(fo_dataset: Any, number: int, points: Sequence[Column]) -> list[Any]:
+    """Ids of samples whose detections or keypoints are not the exported ones, by their face ids alone."""
     chosen = []
-    for sample, exported, boxes, *marked in zip(*view.values(names), strict=True):
-        known = set(exported or [])
-        things = boxes or []
-        strange = any(f not in known for f in things) or len(set(things)) < len(things)
-        if strange or any(f not in known for some in marked for f in some or []):
-            chosen.append(sample)
-    return view.select(chosen).iter_samples(progress=False)
+    for sample in _documents(fo_dataset, {fields.EXPORT: number}, points, faces.FACE_ID.name):
+        known = set(sample.get(fields.FACE_IDS) or [])
+        boxes = [d.get(faces.FACE_ID.name) for d in _detections(sample)]
+        marked = [k.get(faces.FACE_ID.name) for c in points for k in _keypoints(sample, c)]
+        if not known.issuperset(boxes + marked) or len(set(boxes)) < len(boxes):
+            chosen.append(sample["_id"])
+    return chosen
 
 
-def _added(sample: Any, comparison: Comparison, pictures: Mapping[str, Any], review: Review, ds: Dataset) -> None:
+def _last_numbers(ds: Dataset) -> dict[str, int]:
+    """Image id -> number of its last face."""
+    last: dict[str, int] = {}
+    for face in ds.faces([faces.FACE_ID]).column(0).to_pylist():
+        image_id, _, number = face.rpartition(".")
+        last[image_id] = max(last.get(image_id, -1), int(number))
+    return last
+
+
+def _added(
+    sample: Values, comparison: Comparison, pictures: Mapping[str, Any], review: Review, last: dict[str, int]
+) -> None:
     image_id = sample[images.IMAGE_ID.name]
-    exported = set(sample[fields.FACE_IDS] or [])
-    detections = sample[fields.FACES].detections if sample[fields.FACES] else []
-    first = {d.id for d in _by_face(detections).values() if d[faces.FACE_ID.name] in exported}
-    number = itertools.count(next_number(ds, image_id, (f for f, i in review.images.items() if i == image_id)))
-    for detection in detections:
-        if detection.id in first:
-            continue
-        face = f"{image_id}.{next(number)}"
-        picture = pictures[image_id]
-        before = empty_row(comparison.columns, face, picture)
+    exported = set(sample.get(fields.FACE_IDS) or [])
+    found = _detections(sample)
+    first = {d["_id"] for d in _by_face(found).values() if d[faces.FACE_ID.name] in exported}
+    for detection in (d for d in found if d["_id"] not in first):
+        last[image_id] = last.get(image_id, -1) + 1
+        face = f"{image_id}.{last[image_id]}"
+        before = empty_row(comparison.columns, face, pictures[image_id])
         changes = comparison.changes(before, detection, {})
         if not all(c.name in changes for c in faces.BOX):
             review.notes.unlinked.append({"face": face, "what": "a box that was drawn cannot be used"})
             continue
         review.added[face] = changes
         review.images[face] = image_id
-        review.linked.append((sample.id, detection.id, face))
-    for column in (c for c in comparison.columns if c.kind is Kind.POINTS):
-        held = sample[column.name] if sample.has_field(column.name) else None
-        for keypoint in held.keypoints if held else ():
-            if not keypoint.has_field(faces.FACE_ID.name) or keypoint[faces.FACE_ID.name] not in exported:
-                what = f"points were drawn in {column.name} without the face they belong to"
-                review.notes.unlinked.append({"face": image_id, "what": what})
+        review.linked.append((str(sample["_id"]), str(detection["_id"]), face))
+    for column in comparison.points:
+        if any(k.get(faces.FACE_ID.name) not in exported for k in _keypoints(sample, column)):
+            what = f"points were drawn in {column.name} without the face they belong to"
+            review.notes.unlinked.append({"face": image_id, "what": what})
 
 
 def _sample_tags(fo_dataset: Any, review: Review) -> None:
@@ -238,7 +254,10 @@ def _remember(fo_dataset: Any, info: LayerInfo, review: Review) -> None:
         sample[fields.FACE_IDS] = [*(sample[fields.FACE_IDS] or []), *new_ids[sample.id].values()]
     gone = {face for part in review.changed.values() for face, v in part.items() if labels.REVIEW_REJECTED.name in v}
     if gone:
-        kept = [[f for f in ids or [] if f not in gone] for ids in fo_dataset.values(fields.FACE_IDS)]
-        fo_dataset.set_values(fields.FACE_IDS, kept)
+        losing = fo_dataset.match({fields.FACE_IDS: {"$in": list(gone)}})
+        losing.set_values(
+            fields.FACE_IDS, [[f for f in ids if f not in gone] for ids in losing.values(fields.FACE_IDS)]
+        )
     if review.tags:
-        fo_dataset.set_values(fields.TAGS_SEEN, fo_dataset.values("tags"))
+        tagged = fo_dataset.match({images.IMAGE_ID.name: {"$in": list(review.tags)}})
+        tagged.set_values(fields.TAGS_SEEN, tagged.values("tags"))

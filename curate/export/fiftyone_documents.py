@@ -10,17 +10,18 @@ import hashlib
 import io
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.bridges.fiftyone_fields import DEPTH, attribute
+from curate.bridges.fiftyone_fields import DEPTH, FACE_LABEL, attribute
 from curate.export.plain import to_plain
 from schemas import Column, Kind
-from schemas.columns import faces
+from schemas.columns import faces, images
 from schemas.landmarks import layout
 
 VERSION = "1.0.0"
@@ -99,26 +100,119 @@ def object_id(text: str) -> dict[str, str]:
     return {"$oid": hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}
 
 
-def outgoing(column: Column, value: Any) -> Any:
+def number(value: float) -> Any:
+    """A coordinate; what is not known is written as MongoDB's extended JSON has it."""
+    return value if math.isfinite(value) else {"$numberDouble": "NaN"}
+
+
+def _numbers(values: NDArray[Any]) -> list[Any]:
+    if np.isfinite(values).all():
+        return list(values.tolist())
+    return [_numbers(row) for row in values] if values.ndim > 1 else [number(v) for v in values.tolist()]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a document writes what JSON has no form for.
+
+    Attributes:
+        ident: Id from a text that says what it is of.
+        binary: Bytes.
+        numbers: An array of numbers as nested lists; those not known are NaN.
+    """
+
+    ident: Callable[[str], Any]
+    binary: Callable[[bytes], Any]
+    numbers: Callable[[NDArray[Any]], list[Any]]
+
+
+JSON = Form(object_id, lambda data: {"$binary": {"base64": base64.b64encode(data).decode(), "subType": "00"}}, _numbers)
+"""Of exports: MongoDB's extended JSON, with ids that are the same on every run."""
+
+
+def database_form() -> Form:
+    """Of documents that go straight into the database."""
+    from bson import ObjectId
+
+    return Form(lambda _: ObjectId(), lambda data: data, lambda values: list(values.tolist()))
+
+
+def sample_head(path: str, tags: Sequence[str], size: tuple[int, int], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What every sample has, but its ids.
+
+    Args:
+        path: Of its picture.
+        tags: Its tags.
+        size: Width and height in pixels.
+        facts: More of `ImageMetadata`.
+    """
+    about = {"_cls": "ImageMetadata", images.WIDTH.name: size[0], images.HEIGHT.name: size[1], **facts}
+    return {"filepath": path, "tags": list(tags), "metadata": about, "_media_type": "image"}
+
+
+def detection(
+    ident: str, face_id: str, box: Sequence[float], values: Mapping[str, Any], form: Form, tags: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A box with its attributes.
+
+    Args:
+        ident: What its id is made of.
+        face_id: Whose it is.
+        box: [x, y, w, h] relative to the picture.
+        values: Attributes as `outgoing` gives them.
+        form: How they are written.
+        tags: Its tags.
+    """
+    own = {"bounding_box": list(box), faces.FACE_ID.name: face_id}
+    return _label(ident, "Detection", form, tags) | own | dict(values)
+
+
+def keypoint(ident: str, face_id: str, points: NDArray[Any], form: Form) -> dict[str, Any]:
+    """Points of a face.
+
+    Args:
+        ident: What its id is made of.
+        face_id: Whose they are.
+        points: Relative to the picture, shape (n, 2), or (n, 3) with the depth in pixels; unknown ones are NaN.
+        form: How they are written.
+    """
+    found = _label(ident, "Keypoint", form) | {faces.FACE_ID.name: face_id, "confidence": None}
+    found["points"] = form.numbers(points[:, :2])
+    if points.shape[1] == 3:
+        found[DEPTH] = form.numbers(points[:, 2])
+    return found
+
+
+def detections(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A field of boxes."""
+    return {"_cls": "Detections", "detections": list(found)}
+
+
+def keypoints(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A field of points."""
+    return {"_cls": "Keypoints", "keypoints": list(found)}
+
+
+def _label(ident: str, kind: str, form: Form, tags: Sequence[str] = ()) -> dict[str, Any]:
+    return {"_id": form.ident(ident), "_cls": kind, "attributes": {}, "tags": list(tags), "label": FACE_LABEL}
+
+
+def outgoing(column: Column, value: Any, form: Form = JSON) -> Any:
     """A label's value as FiftyOne keeps it: vectors as packed NumPy files."""
-    if column.kind is not Kind.VECTOR:
-        return to_plain(value)
-    data = io.BytesIO()
-    np.save(data, np.asarray(value, np.float32), allow_pickle=False)
-    return {"$binary": {"base64": base64.b64encode(zlib.compress(data.getvalue())).decode(), "subType": "00"}}
+    if column.kind is Kind.VECTOR:
+        data = io.BytesIO()
+        np.save(data, np.asarray(value, np.float32), allow_pickle=False)
+        return form.binary(zlib.compress(data.getvalue(), 1))
+    return to_plain(value) if form is JSON else value
 
 
 def incoming(value: Any) -> Any:
     """The reverse of `outgoing`; other values stay as they are."""
     if isinstance(value, Mapping) and "$binary" in value:
-        data = zlib.decompress(base64.b64decode(value["$binary"]["base64"]))
-        return np.load(io.BytesIO(data), allow_pickle=False)
+        value = base64.b64decode(value["$binary"]["base64"])
+    if isinstance(value, bytes):
+        return np.load(io.BytesIO(zlib.decompress(value)), allow_pickle=False)
     return value
-
-
-def number(value: float) -> Any:
-    """A coordinate; what is not known is written as MongoDB's extended JSON has it."""
-    return value if math.isfinite(value) else {"$numberDouble": "NaN"}
 
 
 def points_of(keypoint: Mapping[str, Any]) -> NDArray[np.float64]:

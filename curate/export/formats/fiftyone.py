@@ -9,20 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from curate.bridges.fiftyone_fields import DEPTH, DETECTIONS, FACE_LABEL, FACES, attribute
+from curate.bridges.fiftyone_fields import DETECTIONS, FACES, attribute
 from curate.export.base import PICTURES, Exporter, Part, Plan, equal
 from curate.export.encode import suffix_of
 from curate.export.fiftyone_documents import (
+    JSON,
     VERSION,
+    detection,
+    detections,
     detections_field,
     field,
     incoming,
+    keypoint,
+    keypoints,
     keypoints_field,
-    number,
     object_id,
     outgoing,
     points_of,
     sample_fields,
+    sample_head,
     skeleton,
 )
 from curate.export.pieces import keep, kept
@@ -31,7 +36,7 @@ from curate.export.sample import FaceItem, Sample
 from curate.export.splits import named, split_of
 from curate.store.parts import replacing
 from schemas import Column, Kind
-from schemas.columns import faces, images
+from schemas.columns import faces
 
 MEDIA = "data"
 NUMBER, FACTS = "export_number", "facts"
@@ -110,24 +115,22 @@ def _metadata(plan: Plan) -> dict[str, Any]:
 
 
 def _document(sample: Sample, columns: Sequence[Column]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "_id": object_id(sample.key), "filepath": f"{MEDIA}/{sample.file}", "tags": [named(sample.split)],
-        "metadata": {
-            "_cls": "ImageMetadata", "size_bytes": len(sample.data), "mime_type": KINDS[suffix_of(sample.data)],
-            images.WIDTH.name: sample.width, images.HEIGHT.name: sample.height,
-        },
-        "_media_type": "image", "_rand": (int(object_id(sample.key)["$oid"], 16) % 10**9) / 10**9,
+    ident = object_id(sample.key)
+    about = {"size_bytes": len(sample.data), "mime_type": KINDS[suffix_of(sample.data)]}
+    found = sample_head(f"{MEDIA}/{sample.file}", [named(sample.split)], (sample.width, sample.height), about)
+    found |= {
+        "_id": ident, "_rand": (int(ident["$oid"], 16) % 10**9) / 10**9,
         NUMBER: sample.number, FACTS: sample_facts(sample),
     }  # fmt: skip
-    boxes = [_detection(sample, face, place, columns) for place, face in enumerate(sample.faces)]
-    found[FACES] = {"_cls": "Detections", "detections": boxes}
+    found[FACES] = detections([_detection(sample, face, place, columns) for place, face in enumerate(sample.faces)])
     for column in filter(_on_keypoints, columns):
-        shown = [
-            _keypoint(sample, face, place, column)
-            for place, face in enumerate(sample.faces)
-            if face.labels.get(column.name) is not None
-        ]
-        found[column.name] = {"_cls": "Keypoints", "keypoints": shown}
+        found[column.name] = keypoints(
+            [
+                _keypoint(sample, face, place, column)
+                for place, face in enumerate(sample.faces)
+                if face.labels.get(column.name) is not None
+            ]
+        )
     return found
 
 
@@ -140,10 +143,6 @@ def _name_of(sample: Sample, face: FaceItem, place: int) -> str:
     return face.face_id or f"{sample.key}.{place}"
 
 
-def _head(ident: str, kind: str) -> dict[str, Any]:
-    return {"_id": object_id(ident), "_cls": kind, "attributes": {}, "tags": [], "label": FACE_LABEL}
-
-
 def _detection(sample: Sample, face: FaceItem, place: int, columns: Sequence[Column]) -> dict[str, Any]:
     ident = _name_of(sample, face, place)
     assert face.box is not None
@@ -154,27 +153,23 @@ def _detection(sample: Sample, face: FaceItem, place: int, columns: Sequence[Col
         for c in columns
         if not _on_keypoints(c)
     }
-    return _head(f"{ident}/box", "Detection") | {"bounding_box": box, faces.FACE_ID.name: ident, **values}
+    return detection(f"{ident}/box", ident, box, values, JSON)
 
 
 def _keypoint(sample: Sample, face: FaceItem, place: int, column: Column) -> dict[str, Any]:
     ident = _name_of(sample, face, place)
-    points = np.asarray(face.labels[column.name], np.float64)
-    flat = points[:, :2] / [sample.width, sample.height]
-    found = _head(f"{ident}/{column.name}", "Keypoint") | {faces.FACE_ID.name: ident, "confidence": None}
-    found["points"] = [[number(v) for v in point] for point in flat.tolist()]
-    if points.shape[1] == 3:
-        found[DEPTH] = [number(v) for v in points[:, 2].tolist()]
-    return found
+    points = np.array(face.labels[column.name], np.float64)
+    points[:, :2] /= [sample.width, sample.height]
+    return keypoint(f"{ident}/{column.name}", ident, points, JSON)
 
 
 def _faces(told: Mapping[str, Any], width: int, height: int) -> Iterator[FaceItem]:
     points: dict[str, dict[str, Any]] = {}
     for column in columns_of(list(told)):
-        for keypoint in (told[column.name] or {}).get("keypoints", ()):
-            value = points_of(keypoint)
+        for found in (told[column.name] or {}).get("keypoints", ()):
+            value = points_of(found)
             value[:, :2] *= [width, height]
-            points.setdefault(keypoint[faces.FACE_ID.name], {})[column.name] = value.astype(np.float32)
+            points.setdefault(found[faces.FACE_ID.name], {})[column.name] = value.astype(np.float32)
     for found in told[FACES][DETECTIONS.removeprefix(f"{FACES}.")]:
         x, y, w, h = found["bounding_box"]
         named_as = {attribute(c): c for c in columns_of([n.removesuffix("_") for n in found])}
