@@ -142,11 +142,12 @@ def test_consensus_is_a_layer_that_speaks_first(tmp_path: Path) -> None:
 def test_robust_mean_of_points() -> None:
     near, n = np.array([[0.0, 0, 10, 10, 5, 5], [0.2, 0, 10, 10.2, 5, 5], [0, 0.2, 10.2, 10, 5, 5]]), np.nan
     far = np.array([[100.0, 100, 10, 10, n, n]])
-    found = robust_mean(np.concatenate([near, far]))
+    (found,) = robust_mean(np.concatenate([near, far])[None])
     assert np.abs(found[:2]).max() < 1.0 and found[2:] == pytest.approx([10.05, 10.05, 5, 5], abs=0.06)
-    lone = robust_mean(np.array([[1.0, 2, n, n, 3, 3], [1, 2, n, n, n, n]]))
+    (lone,) = robust_mean(np.array([[[1.0, 2, n, n, 3, 3], [1, 2, n, n, n, n]]]))
     assert lone[:2].tolist() == [1, 2] and np.isnan(lone[2:]).all()  # half of the reviewers are not most of them
-    assert robust_mean(np.array([[0.0, 0, 10, 10], [2, 2, 10, 10]])).tolist() == [1, 1, 10, 10]
+    assert robust_mean(np.array([[[0.0, 0, 10, 10], [2, 2, 10, 10]]])).tolist() == [[1, 1, 10, 10]]
+    assert np.isnan(robust_mean(np.full((2, 3, 4), n))).all()
 
 
 def anchored(path: Path, pull: float, n: int = 240, **ledger: Any) -> Dataset:

@@ -129,19 +129,25 @@ def _disagreements(
         yield int(face), costs.get(PRESENCE, 1.0) * 2 * min(share, 1 - share), why
     for item, common in zip(items, opinions, strict=True):
         weight = costs.get(item.name, costs.get(item.column.name, 1.0) if item.column is not None else 1.0)
-        cost = _expected(item, common)
+        spread = _spread(item)
+        cost = _expected(item, common, spread)
         for face in np.flatnonzero(cost > 0):
-            why = f"{_number(words, face)}: {item.title}: {_told(words, item, face)}"
+            why = f"{_number(words, face)}: {item.title}: {_told(words, item, face, spread[face])}"
             yield int(face), weight * float(cost[face]), why
 
 
-def _expected(item: Item, common: Opinion) -> Floats:
-    """(faces,) expected cost of the common answer; 0 where nobody disagrees."""
+def _expected(item: Item, common: Opinion, spread: Floats) -> Floats:
+    """(faces,) expected cost of the common answer; 0 where nobody disagrees.
+
+    Args:
+        item: What was asked.
+        common: The common answer.
+        spread: As `_spread` gives it.
+    """
     answered, unsure = item.answered.sum(1), item.abstained.sum(1)
     torn = np.where((answered > 0) & (unsure > 0), np.minimum(answered, unsure) / np.maximum(answered + unsure, 1), 0.0)
     if item.ask is Ask.CHOICE:
         return np.asarray(np.maximum(np.where(_differ(item.answers), _of_choice(item, common), 0.0), torn))
-    spread = _spread(item)
     if item.ask is Ask.AMOUNT:
         low, high = NARROW * item.span, WIDE * item.span
     elif item.ask is Ask.POINTS:
@@ -184,10 +190,9 @@ def _number(words: Words, face: int) -> str:
     return f"face {words.faces[face].rpartition('.')[2]}"
 
 
-def _told(words: Words, item: Item, face: int) -> str:
+def _told(words: Words, item: Item, face: int, far: float) -> str:
     """Who says what, or how far they lie apart."""
     if item.geometric:
-        far = _spread(item)[face]
         return f"overlap {far:.2f}" if item.ask is Ask.BOX else f"{100 * far:.1f} % of the eyes' distance apart"
     said = []
     for r, name in enumerate(words.raters):

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from curate.evaluation.metrics.counting import Floats
+from curate.evaluation.metrics.counting import Floats, ratio
 from curate.fuse.dawid_skene import DawidSkene, OrdinalDawidSkene, Priors
+from curate.fuse.geometry import weighted_median
 from curate.fuse.labels import among_said, decided
 from curate.fuse.method import POOLED, Source
 from curate.review.agreement.items import Ask, Item
+from schemas.columns import faces
 
 ENOUGH = 2
 """Words on a face from which on there is a consensus; a single word speaks for itself already."""
@@ -27,6 +29,8 @@ TRIM = 0.2
 HUBER = 2.0
 """A box corner or point further from the median than so many typical distances counts less (P. J. Huber 1964)."""
 TIE = 1e-9
+LEAST = 1e-9
+"""Pixels; a distance that is none."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def opinion(item: Item, raters: Sequence[str], priors: Priors | None = None) -> 
     elif item.ask is Ask.AMOUNT:
         values = np.array([_number(row[~np.isnan(row)]) for row in item.answers])
     else:
-        values = np.stack([robust_mean(row) for row in item.answers]) if len(spoke) else item.shown
+        values = robust_mean(item.answers)
     kept = enough if values.ndim == 1 else enough[:, None]
     return Opinion(np.where(kept, values, np.nan), belief, none & (spoke >= ENOUGH), facts)
 
@@ -104,30 +108,26 @@ def _number(said: Floats) -> float:
 
 
 def robust_mean(said: Floats) -> Floats:
-    """A mean of boxes or points in which one that lies far from the median counts less.
+    """Means of boxes or points in which one that lies far from the median counts less.
 
     Args:
-        said: (raters, d); boxes as left, top, width, height, points as pairs; NaN for no answer.
+        said: (faces, raters, d); boxes as left, top, width, height, points as pairs; NaN for no answer.
 
     Returns:
-        (d,). A pair of coordinates is there if more than half of those who answered have it.
+        (faces, d). A pair of coordinates is there if more than half of those who answered have it.
     """
-    spoke = np.isfinite(said).any(1)
-    if not spoke.any():
-        return np.full(said.shape[1], np.nan)
-    points = said[spoke].reshape(int(spoke.sum()), -1, 2)
-    if said.shape[1] == 4:  # a box: its two corners
-        points = np.stack([points[:, 0], points[:, 0] + points[:, 1]], axis=1)
+    boxes = said.shape[2] == len(faces.BOX)
+    points = said.reshape(*said.shape[:2], -1, 2)
+    if boxes:  # its two corners
+        points = np.stack([points[:, :, 0], points[:, :, 0] + points[:, :, 1]], axis=2)
     there = np.asarray(np.isfinite(points).all(-1))
-    common = 2 * there.sum(0) > len(points)
-    found = np.full(points.shape[1:], np.nan)
-    kept = np.where(there[..., None], points, np.nan)[:, common]
-    if common.any():
-        middle = np.nanmedian(kept, axis=0)
-        away = np.linalg.norm(kept - middle, axis=-1)
-        typical = np.maximum(np.nanmedian(away, axis=0), 1e-9)
-        weight = np.where(there[:, common], np.minimum(1.0, HUBER * typical / np.maximum(away, 1e-9)), 0.0)
-        found[common] = np.nansum(kept * weight[..., None], axis=0) / weight.sum(0)[:, None]
-    if said.shape[1] == 4:
-        found[1] -= found[0]
-    return found.reshape(-1)
+    weight, filled = there.astype(np.float64), np.where(there[..., None], points, 0.0)
+    away = np.linalg.norm(filled - weighted_median(filled, weight)[:, None], axis=-1)
+    typical = weighted_median(away[..., None], weight)[..., 0]
+    weight *= np.minimum(1.0, HUBER * np.maximum(typical, LEAST)[:, None] / np.maximum(away, LEAST))
+    found = np.asarray(ratio((filled * weight[..., None]).sum(1), weight.sum(1)[..., None]))
+    common = 2 * there.sum(1) > there.any(2).sum(1)[:, None]
+    found = np.where(common[..., None], found, np.nan)
+    if boxes:
+        found[:, 1] -= found[:, 0]
+    return found.reshape(len(said), -1)

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from curate.evaluation.intervals import Estimate, bootstrap, bootstrap_groups, gap, undefined
-from curate.evaluation.measures import Measure, rounds_for
+from curate.evaluation.measures import FEWEST_ROUNDS, Measure
 from curate.evaluation.metrics.counting import Floats, mean, ratio
 from curate.evaluation.results import Group, Split
 from curate.review.agreement.groups import Grouping
 
+DRAWS = 2_000_000
+"""Most faces times resamples per figure: 1,000 rounds up to 2,000 faces, fewer beyond, never below the fewest."""
 NONE = undefined(math.nan, 0)
 """Of nothing."""
 
@@ -36,6 +38,9 @@ class Pictures:
     def __len__(self) -> int:
         return len(self._of)
 
+    def _rounds_for(self, n: int) -> int:
+        return min(self._rounds, max(FEWEST_ROUNDS, DRAWS // max(n, 1)))
+
     def count(self, rows: NDArray[Any]) -> int:
         """Number of pictures behind some faces."""
         return len(np.unique(self._of[rows]))
@@ -52,7 +57,7 @@ class Pictures:
         if not len(rows):
             return NONE
         return bootstrap(
-            measure.compute, table[rows], clusters=self._of[rows], rounds=rounds_for(len(rows), self._rounds),
+            measure.compute, table[rows], clusters=self._of[rows], rounds=self._rounds_for(len(rows)),
             seed=self._seed, proportion=measure.share,
         )  # fmt: skip
 
@@ -74,7 +79,7 @@ class Pictures:
         found, at = found[known], at[known]
         if not len(found):
             return NONE
-        rounds = rounds_for(len(found), self._rounds)
+        rounds = self._rounds_for(len(found))
         return bootstrap(mean, found, clusters=self._of[at], rounds=rounds, seed=self._seed, proportion=share)
 
     def mean_split(self, measure: Measure, values: Floats, rows: NDArray[np.intp], grouping: Grouping) -> Split:
@@ -89,7 +94,7 @@ class Pictures:
             rows: The face of each.
             second: Whether a case is of the second kind.
         """
-        rounds = rounds_for(len(values), self._rounds)
+        rounds = self._rounds_for(len(values))
         return bootstrap(
             _difference, values, second.astype(np.float64), clusters=self._of[rows], rounds=rounds, seed=self._seed
         )
@@ -111,7 +116,7 @@ class Pictures:
             return Split(grouping.by, "dataset", (), {}, unknown)
         found = bootstrap_groups(
             measure.compute, *arrays, groups=names, order=order, clusters=self._of[rows],
-            rounds=rounds_for(len(rows), self._rounds), seed=self._seed, proportion=measure.share,
+            rounds=self._rounds_for(len(rows)), seed=self._seed, proportion=measure.share,
         )  # fmt: skip
         groups = tuple(Group(k, e.n, e.n < self._least, {measure.key: e}) for k, e in found.items())
         apart = {}

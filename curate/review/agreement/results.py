@@ -14,6 +14,7 @@ from curate.evaluation.intervals import LEVEL, Estimate
 from curate.evaluation.measures import Measure
 from curate.evaluation.results import Split, plain
 from curate.store.parts import write_forms
+from schemas.columns import images
 
 if TYPE_CHECKING:
     from curate.review.agreement.adjudication import Case
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FORMAT = "facecurate-review-agreement"
 VERSION = 1
 FOLDER = "agreement"
+COMMENT = ("reviewer", images.IMAGE_ID.name, "text")
 Figures = Mapping[str, Estimate]
 
 
@@ -243,7 +245,7 @@ class Agreement:
             "layers": list(self.layers), "counts": dict(self.counts), "options": plain(self.options),
             "reviewers": [r.as_dict() for r in self.reviewers], "items": [s.as_dict() for s in self.sections],
             "left_out": dict(self.left_out), "queue": [plain(vars(case)) for case in self.queue],
-            "comments": [dict(zip(("reviewer", "image_id", "text"), c, strict=True)) for c in self.comments],
+            "comments": [dict(zip(COMMENT, c, strict=True)) for c in self.comments],
             "consensus": self.consensus, "notes": list(self.notes),
         }  # fmt: skip
 
