@@ -24,11 +24,12 @@ from services.face_datasets import (
     small_dataset,
 )
 
+from annotators.adapters.minors import may_be_minor
 from curate.report import ReportOptions, write_report
 from curate.report.charts import nice_step, short
 from curate.report.distributions import binned, card
 from curate.report.overlay import overlays, window
-from curate.report.sample import extremes, minors, varied
+from curate.report.sample import extremes, may_be_minors, minors, varied
 from curate.report.thumbnails import crop
 from curate.store import Dataset, LayerInfo
 from schemas import REGISTRY, Column, Kind, Reason
@@ -153,7 +154,7 @@ def test_a_new_column_appears_without_new_code(tmp_path: Path, monkeypatch: pyte
 
 def test_children_are_counted_and_never_shown(small: Dataset, page: Page, tmp_path: Path) -> None:
     table = small.faces(["face_id", labels.AGE, labels.AGE_GROUP, labels.AGE_PROB])
-    flags = minors(table)
+    flags = may_be_minors(table)
     assert 0 < flags.sum() < 10
     hidden = set(np.array(table.column("face_id").to_pylist())[flags])
     shown = {a["data-face"] for a in page.having("data-face")}
@@ -176,6 +177,24 @@ def test_flags_follow_group_and_age() -> None:
     assert minors(doubtful).tolist() == [True, False, False]
 
 
+def test_what_is_shown_holds_an_unknown_age_for_a_minors_as_the_annotators_do() -> None:
+    nothing = dict.fromkeys(c.name for c in labels.AGE_PROB.type)
+    chances = [nothing | {"10-19": 0.1, "3-9": 0.06}, nothing | {"10-19": 0.1, "20-29": 0.9}, None, nothing]
+    table = pa.table({labels.AGE_PROB.name: pa.array(chances, labels.AGE_PROB.type)})
+    assert may_be_minors(table).tolist() == [may_be_minor({labels.AGE_PROB: c}) for c in chances]
+    assert may_be_minors(table).tolist() == [True, False, True, True]
+    assert may_be_minors(table, assume_adults=True).tolist() == [True, False, False, False]
+    assert may_be_minors(pa.table({"face_id": ["a"]})).tolist() == [True]
+
+
+def test_without_ages_no_face_is_shown_unless_asked(tmp_path: Path) -> None:
+    ds = small_dataset(tmp_path, 3, labelled=False)
+    page = page_of(ds, tmp_path)
+    assert not page.having("data-face")
+    assert "no age labels, so this page cannot tell children's faces from others and shows none" in words(page)
+    assert page_of(ds, tmp_path, hide_minors=False).having("data-face")
+
+
 def test_a_hidden_neighbour_is_painted_over() -> None:
     pixels = np.zeros((100, 200, 3), np.uint8)
     view = window((20, 20, 40, 50), 200, 100, 100)
@@ -194,7 +213,7 @@ def test_hostile_names_and_labels_stay_text(tmp_path: Path) -> None:
     ds.add_layer(LayerInfo("talk", "model", HOSTILE, HOSTILE, columns=("caption",), weights={HOSTILE: HOSTILE}))
     talk = {"face_id": [f"{row['image_id']}.0"], "label_status": ["failed"], "label_error": [HOSTILE]}
     ds.write("labels/talk", "00000", pa.table(talk | {"caption": pa.array([HOSTILE])}))
-    page = page_of(ds, tmp_path)
+    page = page_of(ds, tmp_path, hide_minors=False)
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert not [1 for tag, _ in page.tags if tag == "img"]
     assert not page.having("onerror")
@@ -244,7 +263,7 @@ def test_pictures_that_are_gone_are_told(tmp_path: Path) -> None:
     ds = small_dataset(tmp_path, 3, labelled=False)
     for path in (tmp_path / "photos").iterdir():
         path.unlink()
-    page = page_of(ds, tmp_path)
+    page = page_of(ds, tmp_path, hide_minors=False)
     assert not page.having("data-face")
     assert "4 chosen faces are missing because their picture could not be read again." in words(page)
 

@@ -17,7 +17,7 @@ from curate.export.crops import NONE
 from curate.export.options import ExportOptions
 from curate.export.permission import commercial
 from curate.report.sample import NEEDED as AGE_NEEDED
-from curate.report.sample import minors, told_minors
+from curate.report.sample import may_be_minors, told_minors
 from curate.store import Dataset
 from curate.store.condition import Condition
 from curate.store.images import replaced
@@ -184,7 +184,7 @@ def _reasons(
               "generated" if options.synthetic == "without" else "not generated")  # fmt: skip
     if not options.minors:
         shown = _mask(pc.is_in(table.column(images.IMAGE_ID.name), value_set=young))
-        leave(shown | minors(table), "may show a minor")
+        leave(shown | may_be_minors(table), "may show a minor")
     return reason
 
 
@@ -208,7 +208,7 @@ def _young(ds: Dataset, view: FaceView, options: ExportOptions, unit: str) -> pa
         wanted = [view.want(c.name) for c in dict.fromkeys(AGE_NEEDED) if c.name in known]
         for key in ds.keys(FACES):
             table = view.part(key, wanted)
-            found.append(table.column(faces.IMAGE_ID.name).filter(pa.array(minors(table))).combine_chunks())
+            found.append(table.column(faces.IMAGE_ID.name).filter(pa.array(may_be_minors(table))).combine_chunks())
     return pc.unique(pa.chunked_array(found, pa.string()))
 
 

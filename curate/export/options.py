@@ -31,7 +31,7 @@ class ExportOptions:
         consent: Only pictures that carry a consent statement.
         synthetic: `with`, `without` or `only` generated pictures.
         empty: In exports of whole pictures, also those without a face.
-        minors: Also pictures that may show minors.
+        minors: Also pictures that may show minors; a face of unknown age may be one's.
         layers: Only these layers speak.
         keep_metadata: Leave EXIF and the like in copied pictures, positions too.
         verify: Read the export back and compare.

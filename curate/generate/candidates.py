@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.report.sample import minors, told_minors
+from curate.report.sample import AGES, may_be_minors, told_minors
 from curate.store import Dataset
 from curate.store.checks import as_array
 from schemas import ImageStatus, UnknownNameError
@@ -22,7 +22,6 @@ Flags = NDArray[np.bool_]
 
 BEST, RANDOM = "best", "random"
 ORDERS = (BEST, RANDOM)
-AGES = (labels.AGE_GROUP, labels.AGE, labels.AGE_PROB)
 TRAINING = "train"
 """How names of training parts begin; faces of any other named part are held out."""
 
@@ -95,21 +94,6 @@ class Candidates:
     def ways_out(self) -> str:
         """What a user could do about it."""
         return "; ".join(f"faces {r}: {WAYS_OUT[r]}" for r in self.left_out if r in WAYS_OUT)
-
-
-def may_be_minors(table: pa.Table, assume_adults: bool = False) -> Flags:
-    """Faces that may be a minor's: by any age label, or because no label says an age.
-
-    Args:
-        table: Rows with those of `AGES` that are at hand.
-        assume_adults: Faces of unknown age are adults'.
-    """
-    known = np.zeros(table.num_rows, bool)
-    for column in AGES:
-        if column.name in table.column_names:
-            known |= np.asarray(as_array(table.column(column.name)).is_valid())
-    young = minors(table)
-    return young if assume_adults else young | ~known
 
 
 def pictures_with_minors(ds: Dataset, assume_adults: bool) -> pa.Array:

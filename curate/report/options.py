@@ -15,7 +15,7 @@ class ReportOptions:
         extremes: How many of the worst and of the best faces by quality are shown.
         thumbnail: Side of a thumbnail in pixels.
         max_bytes: Most bytes of all thumbnails together, before base64; pictures beyond it are left out and counted.
-        hide_minors: Show no picture of a face that is flagged as a child, not even behind another face.
+        hide_minors: Show no picture of a face that may be a child's or is of unknown age, not even behind another face.
         thumbnails: Embed pictures at all; without them the page holds numbers only.
         ledger_examples: Most example names per reason in the ledger.
     """

@@ -22,7 +22,7 @@ from curate.report.charts import Bar, bars
 from curate.report.crosstab import crosstab
 from curate.report.distributions import Card, can_draw, card
 from curate.report.options import ReportOptions
-from curate.report.sample import DOUBT, NEEDED, extremes, minors, told_minors, varied
+from curate.report.sample import DOUBT, NEEDED, extremes, may_be_minors, told_minors, varied
 from curate.report.thumbnails import Thumbnailer
 from curate.report.tiles import Tile, flagged_boxes, make_tiles, overlay_names
 from curate.scores import scores_beside
@@ -185,7 +185,7 @@ def collect_gallery(ds: Dataset, options: ReportOptions) -> Gallery:
     """Choose faces and cut them out."""
     present = ds.columns()
     table = ds.faces([c for c in dict.fromkeys([*NEEDED, *faces.BOX]) if c.name in present])
-    flags = minors(table) | _told(ds, table)
+    flags = may_be_minors(table) | _told(ds, table)
     age_known = any(c.name in present for c in (labels.AGE, labels.AGE_GROUP))
     if not options.thumbnails or not table.num_rows:
         return Gallery(minors=int(flags.sum()), age_known=age_known)

@@ -30,12 +30,19 @@ POOL = 1500
 
 VARIED = (labels.PERCEIVED_EMOTION, labels.AGE_GROUP, labels.GENDER, labels.MONK)
 SPREAD = (labels.YAW, labels.PITCH, labels.QUALITY_SCORE)
+AGES = (labels.AGE_GROUP, labels.AGE, labels.AGE_PROB)
+"""Columns that say an age."""
+
 NEEDED = (faces.FACE_ID, faces.IMAGE_ID, labels.AGE, labels.AGE_PROB, labels.QUALITY_SCORE, *VARIED, *SPREAD)
 """Columns that `minors`, `varied` and `extremes` read where they are present."""
 
 
 def minors(table: pa.Table) -> NDArray[np.bool_]:
-    """Which faces may be children: by age group or a chance of `DOUBT` of being under 20, or a mean age under 18."""
+    """Which faces an age label calls children: by group, by a chance of `DOUBT` of being under 20, or a mean under 18.
+
+    A face of unknown age is not among them: this counts what labels say. What is shown, made into a picture or
+    leaves the machine goes by `may_be_minors`.
+    """
     flags = np.zeros(table.num_rows, dtype=bool)
     if labels.AGE_GROUP.name in table.column_names:
         young = pc.is_in(table.column(labels.AGE_GROUP.name), value_set=pa.array(MINOR_GROUPS))
@@ -48,6 +55,24 @@ def minors(table: pa.Table) -> NDArray[np.bool_]:
         young = [np.nan_to_num(pc.struct_field(scores, group).to_numpy().astype(np.float64)) for group in MINOR_GROUPS]
         flags |= np.sum(young, axis=0) >= DOUBT
     return flags
+
+
+def may_be_minors(table: pa.Table, assume_adults: bool = False) -> NDArray[np.bool_]:
+    """Which faces may be a minor's: by any age label, or because no label says an age.
+
+    Args:
+        table: Rows with those of `AGES` that are at hand.
+        assume_adults: Faces of unknown age are adults'.
+    """
+    known = np.zeros(table.num_rows, bool)
+    for column in AGES:
+        if column.name in table.column_names:
+            values = table.column(column.name)
+            single = values.combine_chunks().flatten() if column == labels.AGE_PROB else [values]
+            for each in single:
+                known |= np.asarray(pc.is_valid(each).to_numpy(zero_copy_only=False), dtype=bool)
+    young = minors(table)
+    return young if assume_adults else young | ~known
 
 
 def told_minors(ds: Dataset) -> pa.Array:

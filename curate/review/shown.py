@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from annotators.base import unpack
 from curate.report.sample import NEEDED as AGE_NEEDED
-from curate.report.sample import minors, told_minors
+from curate.report.sample import may_be_minors, told_minors
 from curate.review.spec import Spec
 from curate.review.task import Seen
 from curate.store import Dataset
@@ -74,14 +74,15 @@ def chosen(ds: Dataset, where: str | None, with_minors: bool) -> list[str]:
     for key in ds.keys(FACES):
         table = view.part(key, wanted)
         ids = table.column(faces.IMAGE_ID.name)
-        young |= set(ids.filter(pa.array(minors(table))).to_pylist())
+        young |= set(ids.filter(pa.array(may_be_minors(table))).to_pylist())
         rows = np.asarray(condition.rows(table), np.int64) if condition else np.arange(table.num_rows)
         found |= dict.fromkeys(ids.take(pa.array(rows)).to_pylist())
     hidden = set(gone.to_pylist()) | (set() if with_minors else young)
     kept = [i for i in found if i not in hidden]
     if not kept:
-        why = f"{len(found):,} pictures meet the condition, all of which may show minors" if found else ""
-        raise UsageError(f"no picture of {ds.path} to review", why, "Change --where, or allow --minors")
+        all_barred = f"{len(found):,} pictures meet the condition, all of which may show minors or faces of unknown age"
+        why = all_barred if found else ""
+        raise UsageError(f"no picture of {ds.path} to review", why, "Annotate ages, change --where, or allow --minors")
     return kept
 
 
