@@ -1,4 +1,4 @@
-"""Label Studio's own library takes the tasks, and regions come back to the pixel."""
+"""Label Studio's own library and a real server take the exported tasks."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from curate.export.label_studio_regions import Scale, configuration, faces_in, regions
 from curate.export.options import ExportOptions
 from curate.export.run import export
-from curate.export.sample import FaceItem
-from schemas import labels
 from tests.export_samples import LABELLED, hard_cases
 
 pytest_plugins = ("services.label_studio",)
@@ -54,37 +48,6 @@ def test_label_studio_accepts_every_task_and_prediction(out: Path) -> None:
     assert count > 1000
     broken = {"model_version": "x", "result": [{**prediction["result"][0], "from_name": "nothing"}]}
     assert judge.validate_prediction(broken, return_errors=True)
-
-
-def test_regions_of_a_face_share_its_id_and_points_name_it() -> None:
-    points = np.arange(136, dtype=np.float32).reshape(68, 2)
-    points[5] = np.nan
-    known = {labels.POINTS_68.name: points, labels.GENDER.name: "Male", labels.AGE.name: 31.5, labels.YAW.name: None}
-    face = FaceItem("p.0", (20.0, 10.0, 40.0, 50.0), known)
-    columns = (labels.GENDER, labels.AGE, labels.YAW, labels.POINTS_68)
-    items = list(regions(face, "p.0", Scale(200, 100), columns))
-    box = {"x": 10.0, "y": 10.0, "width": 20.0, "height": 50.0, "rotation": 0}
-    assert [i["type"] for i in items[:3]] == ["rectanglelabels", "choices", "number"] and len(items) == 3 + 67
-    assert {i["id"] for i in items[:3]} == {"p.0"} and {i["parentID"] for i in items[3:]} == {"p.0"}
-    assert items[0]["value"] == box | {"rectanglelabels": ["face"]} and items[1]["value"] == box | {"choices": ["Male"]}
-    assert items[3]["value"] == {"x": 0.0, "y": 1.0, "width": 0.5, "keypointlabels": ["0"]}
-    assert all(i["original_width"] == 200 and i["original_height"] == 100 for i in items)
-    (back,) = faces_in(items, Scale(200, 100), columns)
-    assert back.labels[labels.GENDER.name] == "Male" and back.labels[labels.YAW.name] is None
-    assert np.allclose(back.labels[labels.POINTS_68.name], points, atol=1e-4, equal_nan=True)
-    tags = [(e.tag, e.get("perRegion")) for e in configuration(columns)]
-    assert tags == [("Image", None), ("RectangleLabels", None), ("Choices", "true"), ("Number", "true"),
-                    ("Number", "true"), ("KeyPointLabels", None)]  # fmt: skip
-
-
-numbers = st.floats(-50, 5000, allow_nan=False)
-
-
-@given(st.integers(1, 10_000), st.integers(1, 10_000), st.tuples(numbers, numbers, numbers, numbers))
-def test_percent_and_back_is_the_same_box(width: int, height: int, box: tuple[float, float, float, float]) -> None:
-    scale = Scale(width, height)
-    assert scale.box(scale.rectangle(box)) == pytest.approx(box, rel=1e-9, abs=1e-9)
-    assert scale.point(scale.dot(box[:2])) == pytest.approx(box[:2], rel=1e-9, abs=1e-9)
 
 
 def test_a_server_takes_the_tasks_and_shows_the_pictures(label_studio: Any, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ CANNOT_TELL = "cannot tell"
 YES, NO = "yes", "no"
 INTENSITY = "__"
 """Between a column and a field in the names of tags for one field of a struct."""
-SHOWN_DIGITS = 2
 TEXT_LIMIT = 20_000
 """Characters of an answer; longer ones are refused."""
 
@@ -179,7 +178,7 @@ class Amount(Control):
 
     def answers(self, value: Any) -> list[Answer]:
         """One number, as it is."""
-        return [] if value is None else [Answer(self.column.name, "number", {"number": _told(value)})]
+        return [] if value is None else [Answer(self.column.name, "number", {"number": float(value)})]
 
     def value(self, found: Mapping[str, Payload]) -> Any:
         """The number."""
@@ -218,7 +217,7 @@ class Intensities(Control):
         """Ticks for units above 0, and their intensities."""
         if value is None:
             return []
-        present = {f: told for f in self.fields if (told := _told(value.get(f) or 0)) > 0}
+        present = {f: float(value[f]) for f in self.fields if (value.get(f) or 0) > 0}
         if not present:
             return []
         made = [Answer(self.column.name, "choices", {"choices": list(present)})]
@@ -261,7 +260,7 @@ class Sliders(Control):
         """The ratings that are not null."""
         given = value or {}
         pairs = zip(self.fields, self.names, strict=True)
-        return [Answer(n, "number", {"number": _told(given[f])}) for f, n in pairs if given.get(f) is not None]
+        return [Answer(n, "number", {"number": float(given[f])}) for f, n in pairs if given.get(f) is not None]
 
     def value(self, found: Mapping[str, Payload]) -> Any:
         """Label -> rating, null where none was given; None where none was given at all."""
@@ -279,7 +278,7 @@ class Writing(Control):
 
     def answers(self, value: Any) -> list[Answer]:
         """The text."""
-        return [Answer(self.column.name, "textarea", {"text": [value]})] if value else []
+        return [] if value is None else [Answer(self.column.name, "textarea", {"text": [value]})]
 
     def value(self, found: Mapping[str, Payload]) -> Any:
         """The text; several entries are lines."""
@@ -328,11 +327,6 @@ def title(name: str) -> str:
 def _range(column: Column) -> dict[str, str]:
     ends = {"min": column.low, "max": column.high}
     return {k: f"{v:g}" for k, v in ends.items() if v is not None} | {"step": "any"}
-
-
-def _told(value: float) -> float:
-    """A number as a page shows it; what nobody changes stays as exact as it was."""
-    return round(float(value), SHOWN_DIGITS)
 
 
 def _texts(payload: Payload | None, key: str) -> list[str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from curate.review.controls import RefusedError
 from curate.review.spec import BOX, COMMENT, Spec, point_names
-from curate.review.task import Box, Seen, results, shown_points
+from curate.review.task import SHOWN_DIGITS, Box, Seen, results, shown_points
 from schemas import Column
 
 MOST_RESULTS = 100_000
@@ -94,7 +94,7 @@ class Reading:
         self._shown = {} if blind else {face.face_id: face for face in shown}
         self._asked = {name for c in spec.controls for name in c.names}
         self._points = {c.name: c for c in spec.points}
-        sent = (r for face in self._shown.values() for r in results(spec, face, width, height))
+        sent = (r for face in self._shown.values() for r in results(spec, face, width, height, SHOWN_DIGITS))
         self._sent: dict[tuple[str, str], Payload] = {(r["id"], r["from_name"]): r["value"] for r in sent}
 
     def word(self, given: Any) -> Word:

@@ -95,6 +95,15 @@ class Spec:
         return cls(tuple(columns.values()), fields, comments)
 
 
+def reviewable(column: Column) -> str:
+    """Why people cannot be asked for a column; empty if they can."""
+    try:
+        Spec((column,))
+    except UsageError as error:
+        return error.why
+    return ""
+
+
 def _column(name: str) -> Column:
     if name not in REGISTRY:
         raise UnknownNameError("column", name, REGISTRY)

@@ -19,6 +19,9 @@ from schemas import Column
 
 Box = tuple[float, float, float, float]
 Result = dict[str, Any]
+NUMBER = "number"
+SHOWN_DIGITS = 2
+"""Of numbers on a reviewer's page; what nobody changes stays as exact as it was."""
 POINT_WIDTH = 0.4
 
 
@@ -48,11 +51,20 @@ def prediction(spec: Spec, found: Sequence[Seen], width: int, height: int, versi
         height: Of the picture in pixels.
         version: Shown as the model's version.
     """
-    return {"model_version": version, "result": [r for face in found for r in results(spec, face, width, height)]}
+    made = [r for face in found for r in results(spec, face, width, height, SHOWN_DIGITS)]
+    return {"model_version": version, "result": made}
 
 
-def results(spec: Spec, face: Seen, width: int, height: int) -> Iterator[Result]:
-    """The regions and answers of one face: points before the box, for what comes first lies on top on the page."""
+def results(spec: Spec, face: Seen, width: int, height: int, digits: int | None = None) -> Iterator[Result]:
+    """The regions and answers of one face: points before the box, for what comes first lies on top on the page.
+
+    Args:
+        spec: What is asked for.
+        face: The face.
+        width: Of the picture in pixels.
+        height: Of the picture in pixels.
+        digits: Of answers that are numbers, after the point; None tells them as they are.
+    """
     common = {"to_name": PICTURE, "original_width": width, "original_height": height, "image_rotation": 0}
     for column in spec.points:
         points = face.values.get(column.name)
@@ -70,8 +82,11 @@ def results(spec: Spec, face: Seen, width: int, height: int) -> Iterator[Result]
            "value": {**place, "rectanglelabels": [FACE]}}  # fmt: skip
     for asked in spec.controls:
         for answer in asked.answers(face.values.get(asked.column.name)):
+            payload = answer.payload
+            if digits is not None and NUMBER in payload:
+                payload = {NUMBER: round(payload[NUMBER], digits)}
             yield {**common, "id": face.face_id, "from_name": answer.name, "type": answer.kind,
-                   "value": {**place, **answer.payload}}  # fmt: skip
+                   "value": {**place, **payload}}  # fmt: skip
 
 
 def point_id(face_id: str, column: Column, number: int) -> str:

@@ -7,23 +7,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
 from annotators.base import Config
-from curate.export.attributes import lists_dropped
 from curate.export.base import PICTURES, Exporter, Part, Plan, equal
 from curate.export.encode import picture_size
-from curate.export.label_studio_regions import PICTURE, POINTS, Scale, configuration, faces_in, regions
-from curate.export.plain import columns_of
 from curate.export.sample import FaceItem, Sample
 from curate.export.splits import named, split_of
-from curate.store.parts import replacing
-from schemas import Column
+from curate.review.controls import PICTURE
+from curate.review.reading import Reading
+from curate.review.spec import Spec, config, reviewable
+from curate.review.task import Seen, results, shown_points
+from curate.store.parts import read_json, replacing, write_json
+from schemas import Column, Kind
 from schemas.columns import images
 
-CONFIG = "label_config.xml"
+CONFIG, QUESTIONS = "label_config.xml", "questions.json"
 TASKS = "tasks"
 VERSION = "facecurate"
 TOLERANCE = 1e-3
@@ -59,8 +59,12 @@ class LabelStudio(Exporter):
     config: LabelStudioConfig
 
     def drops(self, columns: Sequence[Column]) -> Mapping[str, str]:
-        """Columns whose value is more than one text, all but the 68 points."""
-        return dict.fromkeys(lists_dropped(columns, POINTS), "no control holds such values")
+        """What people are not asked for, and intensities: a checklist cannot say that one is unknown."""
+        told = {c.name: reviewable(c) for c in columns}
+        lists = {
+            c.name: "a checklist cannot say what is unknown" for c in columns if c.kind in (Kind.SCORES, Kind.LIST)
+        }
+        return {n: why for n, why in told.items() if why} | lists
 
     def write(self, folder: Path, part: Part, samples: Iterable[Sample]) -> Iterator[Path]:
         """Pictures, and the part's tasks."""
@@ -80,17 +84,16 @@ class LabelStudio(Exporter):
         yield tasks
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
-        """The labelling configuration."""
+        """The labelling configuration, and the questions that it asks."""
+        spec = Spec(plan.columns, comments=False)
         with replacing(folder / CONFIG) as file:
-            root = configuration(plan.columns)
-            ElementTree.indent(root)
-            file.write(ElementTree.tostring(root, "utf-8") + b"\n")
-        yield folder / CONFIG
+            file.write(config(spec).encode() + b"\n")
+        write_json(folder / QUESTIONS, spec.as_dict())
+        yield from (folder / CONFIG, folder / QUESTIONS)
 
     def read(self, folder: Path) -> Iterator[Sample]:
         """Task by task; one part is held in memory."""
-        names = [e.get("name", "") for e in ElementTree.parse(folder / CONFIG).getroot()]
-        columns = columns_of(names)
+        spec = Spec.from_dict(read_json(folder / QUESTIONS))
         for path in sorted((folder / TASKS).glob("*.json")):
             for task in json.loads(path.read_text("utf-8")):
                 told = task["data"]
@@ -98,23 +101,24 @@ class LabelStudio(Exporter):
                 data = picture.read_bytes()
                 size = picture_size(data)
                 (prediction,) = task["predictions"]
-                found = tuple(faces_in(prediction["result"], Scale(*size), columns))
+                word = Reading(spec, (), *size).word(prediction["result"])
+                found = tuple(FaceItem(f.face_id, f.box, _labels(spec, f)) for f in word.faces)
                 split = split_of(told[images.SPLIT.name])
                 yield Sample(picture.stem, told[NUMBER], split, data, picture.suffix, *size, found)
 
-    def same(self, column: Column, given: Any, found: Any) -> bool:
-        """Points to a thousandth of a pixel; those without any known point have no keypoints."""
-        if column in POINTS and given is not None and found is None:
-            return not np.isfinite(given).all(1).any()
-        return equal(column, given, found, TOLERANCE if column in POINTS else 0.0)
+    def same_in(self, sample: Sample, column: Column, given: Any, found: Any) -> bool:
+        """Points to a thousandth of a pixel where they lie in the picture; numbers and texts as they are."""
+        if column.kind is not Kind.POINTS or given is None:
+            return equal(column, given, found)
+        shown = shown_points(np.asarray(given, np.float64), sample.width, sample.height)
+        if not shown.any():
+            return found is None
+        return found is not None and bool(np.allclose(given[shown], found[shown], rtol=0, atol=TOLERANCE))
 
     def _task(self, sample: Sample, file: str, columns: Sequence[Column]) -> dict[str, Any]:
-        scale = Scale(sample.width, sample.height)
-        result = [
-            item
-            for number, face in enumerate(sample.faces)
-            for item in regions(face, _ident(face, number), scale, columns)
-        ]
+        spec = Spec(tuple(columns), comments=False)
+        found = (_seen(spec, face, number) for number, face in enumerate(sample.faces))
+        result = [item for face in found for item in results(spec, face, sample.width, sample.height)]
         data = {
             PICTURE: f"{self.config.prefix}{file}", FILE: file, NUMBER: sample.number,
             images.SPLIT.name: named(sample.split),
@@ -122,5 +126,14 @@ class LabelStudio(Exporter):
         return {"data": data, "predictions": [{"model_version": VERSION, "result": result}]}
 
 
-def _ident(face: FaceItem, number: int) -> str:
-    return face.face_id or f"face-{number}"
+def _seen(spec: Spec, face: FaceItem, number: int) -> Seen:
+    assert face.box is not None
+    values = {c.name: face.labels.get(c.name) for c in spec.columns}
+    for column in spec.points:
+        if values[column.name] is not None:
+            values[column.name] = np.asarray(values[column.name], np.float64)
+    return Seen(face.face_id or f"face-{number}", face.box, {n: v for n, v in values.items() if v is not None})
+
+
+def _labels(spec: Spec, face: Seen) -> dict[str, Any]:
+    return {c.name: face.values.get(c.name) for c in spec.columns}
