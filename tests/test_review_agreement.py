@@ -193,7 +193,7 @@ def test_abstentions_and_leanings(tmp_path: Path) -> None:
     rows = [[ABSTAINED if i >= 30 else v, v, "happiness"] for i, v in enumerate(half)]
     found = of(review(tmp_path / "ds", {labels.PERCEIVED_EMOTION: rows}, RATERS[:3]), labels.PERCEIVED_EMOTION)
     assert found.abstained["ada"].value == 0.25 and found.abstained["ben"].value == 0
-    assert found.abstained["all"].value == pytest.approx(10 / 120)
+    assert found.abstained["all reviewers"].value == pytest.approx(10 / 120)
     told = {(x.rater, x.label): x for x in found.leanings}
     happy = told["chi", "happiness"]
     assert (happy.own, happy.others, happy.more.value) == (1.0, 0.5, 0.5) and happy.more.low > 0.3

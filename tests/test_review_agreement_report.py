@@ -212,7 +212,7 @@ def test_gold(tmp_path: Path) -> None:
     section = found.section(labels.PERCEIVED_EMOTION.name)
     assert section.gold["ada"].value == 0.6 and section.gold["ada"].n == 20
     assert section.gold["ben"].value == 1.0 and section.gold["ben"].low < 0.9  # Wilson: all right proves little
-    assert "dr who" not in section.gold and section.gold["all"].value == pytest.approx((12 + 22) / 42)
+    assert "dr who" not in section.gold and section.gold["all reviewers"].value == pytest.approx((12 + 22) / 42)
     ada, ben, _ = found.reviewers
     assert ada.gold_missed.value == pytest.approx(2 / 22) and ben.gold_missed.value == 0
     assert ada.same_gold.value == 0.6

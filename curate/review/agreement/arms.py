@@ -18,7 +18,7 @@ from curate.review.agreement.resampling import Pictures
 from curate.review.agreement.results import Arms
 from curate.review.agreement.words import Words
 
-ALL = "all"
+ALL = "all reviewers"
 NO_LEDGER = "No ledger of these reviews is here, so what reviewers were shown is not known: no anchoring effect."
 
 

@@ -94,10 +94,10 @@ class Section:
         splits: Headline by group and by what was shown.
         leanings: Who says what more often than the others.
         confusion: Reviewer -> what the others said (rows) against what they said (columns), counts of pairs.
-        abstained: Reviewer -> share of `cannot tell`; `all` for everybody.
+        abstained: Reviewer -> share of `cannot tell`; `all reviewers` for everybody.
         nearness: What `arms` and `gold` measure.
         arms: Effect of showing the model's answers; None if it cannot be told.
-        gold: Reviewer -> nearness to the right answers; `all` for everybody.
+        gold: Reviewer -> nearness to the right answers; `all reviewers` for everybody.
         gold_splits: Nearness to the right answers of everybody's, by group.
         notes: What cannot be said, and why.
     """
