@@ -8,6 +8,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def to_fiftyone(
     fields.declare(fo, dataset, wanted)
     export = _note_export(ds, dataset, wanted)
     rows = _pictures(ds, set(dataset.values(images.IMAGE_ID.name)))
-    with Media(ds, Path(media_dir) if media_dir else None) as media:
+    with Media(ds, Path(media_dir) if media_dir else None) as media, fields.many_small_lists():
         _insert(dataset, _documents(ds, wanted, rows, media, export), len(rows), progress)
     return dataset
 
@@ -131,12 +132,23 @@ def _pictures(ds: Dataset, known: set[str]) -> dict[str, Row]:
     return {row[images.IMAGE_ID.name]: row for row in usable.filter(new).to_pylist()}
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Where columns go: by a name on the detections, or into fields of keypoints."""
+
+    attributes: list[tuple[Column, str]]
+    points: list[Column]
+    form: documents.Form
+
+
 def _documents(ds: Dataset, columns: list[Column], rows: Mapping[str, Row], media: Media, export: int) -> Iterator[Row]:
     form = documents.database_form()
+    attributes = [(c, fields.attribute(c)) for c in columns if fields.on_detection(c)]
+    placed = Placed(attributes, [c for c in columns if c.kind is Kind.POINTS], form)
     for image_id, found in _faces_by_image(ds, columns, rows):
         path = media.path(rows[image_id])
         if path is not None:
-            yield _document(rows[image_id], found, columns, str(path), export, form)
+            yield _document(rows[image_id], found, placed, str(path), export)
 
 
 def _faces_by_image(ds: Dataset, columns: list[Column], rows: Mapping[str, Row]) -> Iterator[tuple[str, list[Row]]]:
@@ -160,9 +172,7 @@ def _faces_by_image(ds: Dataset, columns: list[Column], rows: Mapping[str, Row])
     yield from ((image_id, []) for image_id in rows if image_id not in waiting)
 
 
-def _document(
-    picture: Row, found: list[Row], columns: list[Column], path: str, export: int, form: documents.Form
-) -> Row:
+def _document(picture: Row, found: list[Row], placed: Placed, path: str, export: int) -> Row:
     size = picture[images.WIDTH.name], picture[images.HEIGHT.name]
     kept = [row for row in found if not row.get(labels.REVIEW_REJECTED.name)]
     tags = [picture[images.SPLIT.name]] if picture[images.SPLIT.name] else []
@@ -172,19 +182,18 @@ def _document(
     sample[fields.EXPORT] = export
     sample[fields.FACE_IDS] = [row[faces.FACE_ID.name] for row in kept]
     sample[fields.TAGS_SEEN] = list(tags)
-    sample[fields.FACES] = documents.detections([_detection(r, columns, size, form) for r in kept])
-    for column in columns:
-        if column.kind is Kind.POINTS:
-            made = [_keypoint(r, column, size, form) for r in kept if r[column.name] is not None]
-            sample[column.name] = documents.keypoints(made)
+    sample[fields.FACES] = documents.detections([_detection(r, placed, size) for r in kept])
+    for column in placed.points:
+        made = [_keypoint(r, column, size, placed.form) for r in kept if r[column.name] is not None]
+        sample[column.name] = documents.keypoints(made)
     return sample
 
 
-def _detection(row: Row, columns: list[Column], size: tuple[int, int], form: documents.Form) -> Row:
+def _detection(row: Row, placed: Placed, size: tuple[int, int]) -> Row:
     values = {
-        fields.attribute(c): documents.outgoing(c, row[c.name], form)
-        for c in columns
-        if row.get(c.name) is not None and fields.on_detection(c)
+        name: documents.outgoing(column, row[column.name], placed.form)
+        for column, name in placed.attributes
+        if row.get(column.name) is not None
     }
     values["confidence"] = row[faces.SCORE.name]
     for name in row["sure"]:
@@ -192,7 +201,7 @@ def _detection(row: Row, columns: list[Column], size: tuple[int, int], form: doc
     told = {name: value for name, value in values.items() if value is not None}
     tags = row.get(labels.REVIEW_TAGS.name) or []
     face = row[faces.FACE_ID.name]
-    return documents.detection(face, face, fields.relative_box(row, *size), told, form, tags)
+    return documents.detection(face, face, fields.relative_box(row, *size), told, placed.form, tags)
 
 
 def _keypoint(row: Row, column: Column, size: tuple[int, int], form: documents.Form) -> Row:

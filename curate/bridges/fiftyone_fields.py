@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,18 @@ def library() -> Any:
     except ImportError:
         raise MissingExtraError("fiftyone", "fiftyone") from None
     return fiftyone
+
+
+@contextmanager
+def many_small_lists() -> Iterator[None]:
+    """Without Python's search for cycles, which looks at the list of every point again and again; none has a cycle."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 def facts(dataset: Any) -> dict[str, Any]:

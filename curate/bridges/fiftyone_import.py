@@ -82,7 +82,8 @@ def from_fiftyone(fo_dataset: Any, ds: Dataset, layer_name: str | None = None, a
     if name in taken:
         raise UsageError(f"layer '{name}' exists", "layers are never overwritten", "Give another name")
     with ds.lock():
-        review = collect(fo_dataset, ds)
+        with fields.many_small_lists():
+            review = collect(fo_dataset, ds)
         for line in review.notes.lines()[:SHOWN_NOTES]:
             _log.warning("%s", line)
         if not (review.changed or review.added or review.tags):
