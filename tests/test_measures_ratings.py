@@ -337,3 +337,5 @@ def test_a_class_of_a_few_rows_is_neither_judged_nor_proposed(tmp_path: Path) ->
     assert found.facts["share of wrong labels flagged"] >= 0.6 and found.facts["right labels changed"] <= 3
     with pytest.raises(UsageError, match="least >= 2"):
         of_rows(tmp_path, "label_noise", rows, least="1")
+    with pytest.raises(UsageError, match="no class has 400 rows: the largest of 4 classes has"):
+        of_rows(tmp_path, "label_noise", rows, least="400")

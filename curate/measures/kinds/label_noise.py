@@ -108,6 +108,9 @@ def _result(
     counts = Counter(said)
     rare = sorted(c for c, n in counts.items() if n < config.least)
     known = [i for i, s in enumerate(said) if s not in rare]
+    if not known:
+        why = f"the largest of {len(counts):,} classes has {max(counts.values(), default=0):,} rows"
+        raise UsageError(f"no class has {config.least:,} rows", why, "Give more rows, or lower least")
     names, said, features = [names[i] for i in known], [said[i] for i in known], features.rows(known)
     truth = None if truth is None else [truth[i] for i in known]
     classes = sorted(set(said))
