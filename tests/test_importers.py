@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,8 @@ from curate.importers import Found, ImportOptions, import_dataset, importer, imp
 from curate.importers.base import read_source
 from curate.importers.formats import hrm
 from curate.importers.run import check_values
+from curate.recipes.step import Site
+from curate.recipes.steps.importing import Import, ImportStepOptions
 from schemas import DatasetError, UsageError, taxonomy
 from schemas.columns import faces, images, labels
 
@@ -496,3 +500,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (code, err.count("\n")) == (2, 1)
     assert "celeba" in err
     assert not (tmp_path / "ds").exists()
+
+
+def test_a_recipe_s_step_tells_what_it_left_out_as_plain_data(source: Path, tmp_path: Path, models: ModelStore) -> None:
+    shutil.copytree(source, tmp_path / "in")
+    listed = tmp_path / "in/annotations/train.json"
+    told = json.loads(listed.read_text("utf-8"))
+    told["categories"].append({"id": 2, "name": "car"})
+    told["annotations"].append({"id": 10, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]})
+    write(listed, json.dumps(told))
+    site = Site("mine", "take", (str(tmp_path / "in"),), tmp_path / "out", workers=1)
+    dropped = asdict(Import(ImportStepOptions("coco")).run(site))["dropped"]
+    assert json.loads(json.dumps(dropped))["annotations of the category 'car', which is no face"] == 1

@@ -62,4 +62,4 @@ class Import(Step):
         )  # fmt: skip
         found = import_dataset(o.format, site.photos[0], site.dataset, options)
         facts = {"records": found.records, **found.outcomes, **{f"with {k}": n for k, n in found.columns.items()}}
-        return Done(found.dataset.counts().faces, "faces", found.left_out, facts)
+        return Done(found.dataset.counts().faces, "faces", dict(found.left_out), facts)
