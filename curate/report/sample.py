@@ -25,6 +25,9 @@ DOUBT = 0.15
 TOLD = r'"(is_)?(minor|child)": *("?(true|yes)"?|1|"1") *[,}]'
 """How the JSON of a list's other columns says that a picture shows a minor."""
 
+MINOR_FLAG = "may_be_a_minor"
+"""A reviewer's flag."""
+
 POOL = 1500
 """Faces looked at when the gallery is put together; a fixed pseudo-random draw of all."""
 
@@ -76,14 +79,28 @@ def may_be_minors(table: pa.Table, assume_adults: bool = False) -> NDArray[np.bo
 
 
 def told_minors(ds: Dataset) -> pa.Array:
-    """`image_id` of pictures that their own list calls a minor's, in `minor`, `is_minor`, `child` or `is_child`.
+    """`image_id` of pictures that people call a minor's: their own list, or a reviewer's flag on one of its faces.
 
-    The word of people who know the picture; where they say nothing, the ages decide.
+    Lists say so in `minor`, `is_minor`, `child` or `is_child`, reviewers with the flag `may_be_a_minor`. The word of
+    people who know or have seen the picture; where they say nothing, the ages decide.
     """
     table = ds.images([images.IMAGE_ID, images.EXTRA])
     said = pc.match_substring_regex(table.column(images.EXTRA.name), TOLD, ignore_case=True)
     ids = table.column(images.IMAGE_ID.name).filter(pc.fill_null(said, False))
-    return pc.unique(ids).drop_null().cast(pa.string())
+    listed = pc.unique(ids).drop_null().cast(pa.string())
+    return pa.concat_arrays([listed.combine_chunks() if isinstance(listed, pa.ChunkedArray) else listed, _flagged(ds)])
+
+
+def _flagged(ds: Dataset) -> pa.Array:
+    """Pictures with a face that a reviewer flags as maybe a minor's."""
+    found: dict[str, None] = {}
+    for info in ds.layers():
+        if info.kind == "human" and labels.REVIEW_FLAGS.name in info.columns:
+            told = ds.layer_table(info.name, [faces.FACE_ID, labels.REVIEW_FLAGS])
+            for face, flags in zip(told.column(0).to_pylist(), told.column(1).to_pylist(), strict=True):
+                if MINOR_FLAG in (flags or ()):
+                    found[face.rpartition(".")[0]] = None
+    return pa.array(list(found), pa.string())
 
 
 def varied(table: pa.Table, allowed: NDArray[np.bool_], count: int) -> list[int]:
