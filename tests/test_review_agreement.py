@@ -52,6 +52,15 @@ def test_fleiss_1971(tmp_path: Path) -> None:
     assert found.figures["observed"].value == pytest.approx(0.5556, abs=5e-4)  # mean of P_i in the paper
     fleiss = found.figures["fleiss"]
     assert fleiss.low < fleiss.value < fleiss.high and fleiss.n == 30
+    by_label = {x.label: x for x in found.by_label}
+    kappas = [by_label[label].figures["kappa"].value for label in EMOTIONS[:5]]
+    assert kappas == pytest.approx([0.245, 0.245, 0.520, 0.471, 0.566], abs=5e-4)  # the paper's five diagnoses
+    columns = list(zip(*FLEISS_1971, strict=True))
+    again = [sum(n * (n - 1) for n in column) / sum(5 * n for n in column) for column in columns]
+    assert [by_label[label].figures["specific"].value for label in EMOTIONS[:5]] == pytest.approx(again)
+    assert [by_label[label].faces for label in EMOTIONS[:5]] == [
+        sum(n > 0 for n in c) for c in zip(*FLEISS_1971, strict=True)
+    ]
     assert len(found.pairs) == 15 and all(p.figures["cohen"].n == 30 for p in found.pairs)
 
 

@@ -13,11 +13,12 @@ from curate.evaluation.metrics.counting import Floats
 from curate.evaluation.results import Split
 from curate.review.agreement.beside import Beside
 from curate.review.agreement.groups import Grouping
-from curate.review.agreement.items import Item, seen_blind
+from curate.review.agreement.items import Ask, Item, seen_blind
 from curate.review.agreement.resampling import Pictures
 from curate.review.agreement.results import Arms
 from curate.review.agreement.words import Words
 
+ANSWER = "the model's answer"
 ALL = "all reviewers"
 NO_LEDGER = "No ledger of these reviews is here, so what reviewers were shown is not known: no anchoring effect."
 
@@ -58,7 +59,9 @@ class Against:
                 return None, f"Anchoring: answers of {number} pictures with {name} are too few to tell its effect."
         share = item.nearness.share
         splits = [
-            self._pictures.difference_split(item.nearness, values, rows, blind, g) for g in self._groups if g.order
+            self._pictures.difference_split(item.nearness, values, rows, blind, g)
+            for g in [*self._groups, *_by_answer(item)]
+            if g.order
         ]
         return Arms(
             self._pictures.mean(values[~blind], rows[~blind], share),
@@ -87,6 +90,15 @@ class Against:
 
     def _mean(self, item: Item, values: Floats, rows: NDArray[Any]) -> Estimate:
         return self._pictures.mean(values, rows, item.nearness.share)
+
+
+def _by_answer(item: Item) -> list[Grouping]:
+    """The faces by the model's answer, for choices."""
+    if item.ask is not Ask.CHOICE:
+        return []
+    names = [None if np.isnan(code) else item.labels[int(code)] for code in item.shown]
+    order = tuple(label for label in item.labels if label in names)
+    return [Grouping(ANSWER, np.array(names, dtype=object), order, demographic=False)]
 
 
 def _not_the_author(words: Words, beside: Beside) -> NDArray[np.bool_]:

@@ -130,6 +130,13 @@ def _beyond(limit: float, table: Floats) -> float:
     return float((known >= limit).mean()) if len(known) else math.nan
 
 
+def _specific(table: Floats) -> float:
+    """Specific agreement on what is 1 (D. Cicchetti and A. Feinstein 1990), for any number of raters."""
+    said, rated = np.nansum(table, axis=1), (~np.isnan(table)).sum(1)
+    chances = float((said * (rated - 1)).sum())
+    return float((said * (said - 1)).sum()) / chances if chances else math.nan
+
+
 def _offset(table: Floats) -> float:
     return _mean(table[:, 1] - table[:, 0])
 
@@ -167,3 +174,16 @@ def _plain(
 
 def _share(key: str, title: str, doc: str, statistic: Statistic, better: str = "higher") -> Measure:
     return Measure(key, title, doc, resampled(statistic), share=True, better=better)
+
+
+LABEL_MEASURES = (
+    Measure(
+        "kappa", "kappa of one label", "Fleiss's kappa of this label against all others (Fleiss 1971).",
+        resampled(fleiss),
+    ),
+    Measure(
+        "specific", "said again by another", "Of those who say this label, the share of others who say it too.",
+        resampled(_specific), share=True,
+    ),
+)  # fmt: skip
+"""Figures of one label of a choice; the ratings are 1 where it was said, 0 where another was."""

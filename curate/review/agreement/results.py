@@ -40,6 +40,21 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class OfLabel:
+    """How far reviewers agree on one label.
+
+    Attributes:
+        label: Its name.
+        faces: Faces on which anyone said it, of those with two answers.
+        figures: `kappa` against all other labels, `specific` agreement.
+    """
+
+    label: str
+    faces: int
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class Leaning:
     """What a reviewer says more or less often than the others, on the same faces.
 
@@ -91,7 +106,8 @@ class Section:
         figures: Measure key -> estimate over all faces with two answers.
         pair_measures: What the pairs' figures are.
         pairs: Every two reviewers with a face in common.
-        splits: Headline by group and by what was shown.
+        by_label: Of a choice, label by label.
+        splits: By group and by what was shown: the plain figure first, then the one that knows of chance.
         leanings: Who says what more often than the others.
         confusion: Reviewer -> what the others said (rows) against what they said (columns), counts of pairs.
         abstained: Reviewer -> share of `cannot tell`; `all reviewers` for everybody.
@@ -113,6 +129,7 @@ class Section:
     figures: Figures
     pair_measures: tuple[Measure, ...]
     pairs: tuple[Pair, ...]
+    by_label: tuple[OfLabel, ...]
     splits: tuple[Split, ...]
     leanings: tuple[Leaning, ...]
     confusion: Mapping[str, Sequence[Sequence[int]]]
@@ -136,7 +153,7 @@ class Section:
             "labels": list(self.labels), "counts": dict(self.counts), "measures": _told(self.measures),
             "figures": plain(self.figures), "pair_measures": _told(self.pair_measures),
             "pairs": [{"raters": list(p.raters), "figures": plain(p.figures)} for p in self.pairs],
-            "groups": _splits(self.splits),
+            "by_label": [plain(vars(x)) for x in self.by_label], "groups": _splits(self.splits),
             "leanings": [plain(vars(x)) for x in self.leanings], "confusion": plain(self.confusion),
             "abstained": plain(self.abstained), "nearness": _told([self.nearness])[0],
             "anchoring": None if self.arms is None else {

@@ -17,6 +17,7 @@ from curate.evaluation.results import Split
 from curate.evaluation.wording import size_of_gap
 from curate.review.agreement.arms import ALL
 from curate.review.agreement.groups import ARM, ASSISTED, BLIND
+from curate.review.agreement.measures import LABEL_MEASURES
 from curate.review.agreement.results import Agreement, Leaning, Section
 from curate.review.agreement.wording import POINTS, compared, difference, signed, times
 
@@ -24,6 +25,7 @@ SECONDS = Measure("seconds", "seconds per picture", "", mean, better="lower")
 SHARE = Measure("share", "share", "", mean, share=True)
 MOST_LEANINGS = 14
 MOST_PAIRS = 15
+FEW_FACES = 10
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def people_charts(found: Agreement, short: Mapping[str, str]) -> list[Chart]:
 def charts_of(section: Section, short: Mapping[str, str], least: int) -> Iterator[Chart]:
     """Charts of an item: reviewer by reviewer, groups, the model's pull, gold, leanings, abstentions."""
     yield from _pairs(section, short)
+    yield from _labels(section)
     for split in section.splits:
         yield _split(section, split, least)
     if section.arms is not None:
@@ -87,6 +90,18 @@ def _pairs(section: Section, short: Mapping[str, str]) -> Iterator[Chart]:
     more = f" The {MOST_PAIRS} that agree least, of {len(found)}." if len(found) > MOST_PAIRS else ""
     yield Chart("Reviewer by reviewer", charts.dots(rows, measure, None, measure.title), f"{measure.doc}{more}",
                 measure.title)  # fmt: skip
+
+
+def _labels(section: Section) -> Iterator[Chart]:
+    """Labels by how often another says the same; those that hardly anybody said are hollow."""
+    measure = LABEL_MEASURES[1]
+    rows = [
+        Dot(f"{x.label} ({x.faces:,})", x.figures[measure.key], x.faces, "small" if x.faces < FEW_FACES else "")
+        for x in section.by_label
+    ]
+    if len(rows) > 1:
+        note = f"{measure.doc} In brackets the faces on which anyone says it; hollow: fewer than {FEW_FACES}."
+        yield Chart("Label by label", charts.dots(rows, measure, None, "Label by label"), note, measure.title)
 
 
 def _split(section: Section, split: Split, least: int) -> Chart:

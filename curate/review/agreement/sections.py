@@ -14,9 +14,9 @@ from curate.review.agreement.closeness import pairs_of
 from curate.review.agreement.groups import Grouping
 from curate.review.agreement.items import Ask, Item
 from curate.review.agreement.leaning import confusions, leanings
-from curate.review.agreement.measures import measures, pair_measures, plain_measure
+from curate.review.agreement.measures import LABEL_MEASURES, measures, pair_measures, plain_measure
 from curate.review.agreement.resampling import Pictures
-from curate.review.agreement.results import Pair, Section
+from curate.review.agreement.results import OfLabel, Pair, Section
 
 ONE_RATER = "Only one reviewer answered: there is nobody to agree with."
 NO_OVERLAP = "No face was answered by two reviewers: send pictures to several with `review push --overlap 2`."
@@ -56,6 +56,7 @@ class Maker:
         return Section(
             item.name, item.title, item.doc, item.ask.value, column is not None and column.sensitive, item.labels,
             _counts(item), told, figures, pair_measures(item), tuple(self._pairs(item)),
+            tuple(self._labels(item)),
             tuple(self._splits(item, table, least, figures)), tuple(leanings(item, self._raters, self._pictures)),
             confusions(item, self._raters), self._abstained(item), item.nearness, arms, gold, gold_splits,
             tuple(n for n in notes if n),
@@ -83,6 +84,18 @@ class Maker:
             figures = {m.key: self._pictures.estimate(m, table, least) for m in pair_measures(item)}
             if any(e.n for e in figures.values()):
                 found.append(Pair((self._raters[a], self._raters[b]), figures))
+        return found
+
+    def _labels(self, item: Item) -> list[OfLabel]:
+        """Each label that was said of a face with two answers, against all others."""
+        found = []
+        rated = item.answered.sum(1) >= 2
+        for code, label in enumerate(item.labels):
+            said = np.where(np.isnan(item.answers), np.nan, (item.answers == code).astype(np.float64))
+            faces = int((np.nansum(said[rated], axis=1) > 0).sum())
+            if faces and item.ask is Ask.CHOICE:
+                figures = {m.key: self._pictures.estimate(m, said) for m in LABEL_MEASURES}
+                found.append(OfLabel(label, faces, figures))
         return found
 
     def _abstained(self, item: Item) -> dict[str, Estimate]:

@@ -10,6 +10,7 @@ from curate.audit.page_views import Table
 from curate.evaluation.intervals import Estimate
 from curate.evaluation.wording import NONE, figure, interval, number, size_of_gap
 from curate.review.agreement.arms import ALL
+from curate.review.agreement.measures import LABEL_MEASURES
 from curate.review.agreement.results import Agreement, Reviewer, Section
 from curate.review.agreement.section_charts import SHARE, Chart, charts_of
 from curate.review.agreement.wording import POINTS, compared, difference, signed, signed_parts, times
@@ -149,6 +150,12 @@ def _tables(section: Section, short: Mapping[str, str]) -> Iterator[tuple[str, T
         ]  # fmt: skip
         yield "Reviewer by reviewer", Table(("reviewers", "faces", *(m.title for m in section.pair_measures)),
                                             tuple(rows), frozenset({1}))  # fmt: skip
+    if section.by_label:
+        rows = [
+            (x.label, f"{x.faces:,}", *(figure(m, x.figures[m.key]) for m in LABEL_MEASURES)) for x in section.by_label
+        ]
+        head = ("label", "faces", *(m.title for m in LABEL_MEASURES))
+        yield "Label by label", Table(head, tuple(rows), frozenset({1}))
     for title, splits in (("Agreement", section.splits), ("Against the right answers", section.gold_splits)):
         for split in splits:
             keys = list(split.groups[0].figures)
