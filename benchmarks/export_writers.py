@@ -25,6 +25,7 @@ from curate.export.plain import sample_record
 from curate.export.sample import Sample
 from curate.ingest import SourceReader
 from schemas import Column
+from schemas.columns import labels
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,19 @@ def picture(sample: Sample, columns: Sequence[Column]) -> Any:
     return [coco.annotation(face, columns) for face in sample.faces]
 
 
+def caption(sample: Sample, columns: Sequence[Column]) -> Any:
+    """The caption alone; None where there is none."""
+    return sample.faces[0].labels.get(labels.CAPTION.name)
+
+
 def boxes(sample: Sample, columns: Sequence[Column]) -> Any:
     """YOLO's lines of a picture."""
     return [yolo.clipped(face.box, sample) for face in sample.faces if face.box is not None]
 
 
 VALUES: Mapping[str, Callable[[Sample, Sequence[Column]], Any]] = {
-    "coco": picture, "imagefolder": sample_record, "lance": row, "litdata": sample_record, "parquet": row,
-    "tfrecord": features, "webdataset": sample_record, "yolo": boxes,
+    "coco": picture, "imagefolder": sample_record, "kohya": caption, "lance": row, "litdata": sample_record,
+    "parquet": row, "tfrecord": features, "webdataset": sample_record, "yolo": boxes,
 }  # fmt: skip
 """What each writer is given, made before the clock runs."""
 
@@ -151,6 +157,14 @@ def write_coco(items: Sequence[Item], folder: Path, columns: Sequence[Column]) -
         json.dump({"images": pictures, "annotations": notes, "categories": [{"id": 1, "name": "face"}]}, file)
 
 
+def write_kohya(items: Sequence[Item], folder: Path, columns: Sequence[Column]) -> None:
+    """Files, and a text file with the caption."""
+    for item, data in read(items):
+        (folder / item.sample.file).write_bytes(data)
+        if item.values:
+            (folder / f"{item.sample.key}.txt").write_text(f"{item.values}\n", "utf-8")
+
+
 def write_yolo(items: Sequence[Item], folder: Path, columns: Sequence[Column]) -> None:
     """Files, and a text file each."""
     for item, data in read(items):
@@ -159,6 +173,7 @@ def write_yolo(items: Sequence[Item], folder: Path, columns: Sequence[Column]) -
 
 
 WRITERS: Mapping[str, Callable[[Sequence[Item], Path, Sequence[Column]], None]] = {
-    "coco": write_coco, "imagefolder": write_imagefolder, "lance": write_lance, "litdata": write_litdata,
-    "parquet": write_parquet, "tfrecord": write_tfrecord, "webdataset": write_webdataset, "yolo": write_yolo,
+    "coco": write_coco, "imagefolder": write_imagefolder, "kohya": write_kohya, "lance": write_lance,
+    "litdata": write_litdata, "parquet": write_parquet, "tfrecord": write_tfrecord, "webdataset": write_webdataset,
+    "yolo": write_yolo,
 }  # fmt: skip

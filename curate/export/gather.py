@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from annotators.base import unpack
 from curate.engine.pictures import sources_of
+from curate.export.ahead import Ahead, Read
 from curate.export.crops import NONE, crop_matrix, cut
 from curate.export.encode import SUFFIXES, encode, without_metadata
 from curate.export.index import Entry
 from curate.export.options import COPY, ExportOptions
 from curate.export.sample import FaceItem, Sample, moved
 from curate.ingest import Limits, SourceReader, load
-from curate.ingest.reader import content_id
 from curate.store import Dataset
 from curate.store.images import rows_for
 from curate.store.view import FaceView
@@ -70,7 +70,7 @@ class Gatherer:
         self._view = FaceView(ds, options.layers)
         asked = dict.fromkeys([*faces.FACES.values(), *columns, *_crop_needs(options, self._view)])
         self._wanted = [self._view.want(c.name) for c in asked]
-        self._reader = SourceReader()
+        self._reader, self._ahead = SourceReader(), Ahead()
         self._part = lru_cache(maxsize=2)(self._read_part)
         self.lost: list[Lost] = []
 
@@ -79,17 +79,20 @@ class Gatherer:
 
     def __exit__(self, *_: object) -> None:
         self._reader.close()
+        self._ahead.close()
 
     def samples(self, entries: Sequence[Entry]) -> Iterator[Sample]:
         """The samples of some entries in their order; those whose picture is gone are noted in `lost`."""
         values = self._faces(entries)
         about = self._pictures(entries)
         pixels: tuple[str, Any] = ("", None)
+        copies = {image_id for image_id, (_, row) in about.items() if self._copies(row)}
+        read = self._ahead.read([(e.image_id, about[e.image_id][0]) for e in entries if e.image_id in copies])
         for entry in entries:
             source, row = about[entry.image_id]
             items = [values[place] for place in entry.rows]
-            if self._copies(row):
-                sample, why = self._copied(entry, source, row, items)
+            if entry.image_id in copies:
+                sample, why = self._copied(entry, next(read), row, items)
             else:
                 if pixels[0] != entry.image_id:
                     pixels = (entry.image_id, load(source, Limits(), entry.image_id, self._reader))
@@ -108,14 +111,11 @@ class Gatherer:
         return bool(self._options.form == COPY and self._options.crop == NONE and plain and fits and stripped)
 
     def _copied(
-        self, entry: Entry, source: Mapping[str, Any], row: Mapping[str, Any], items: list[dict[str, Any]]
+        self, entry: Entry, read: Read, row: Mapping[str, Any], items: list[dict[str, Any]]
     ) -> tuple[Sample | None, str]:
-        try:
-            data = self._reader.read(source[images.URI.name], source[images.MEMBER.name])
-        except OSError as error:
-            return None, error.strerror or str(error)
-        if content_id(data) != entry.image_id:
-            return None, "the bytes are not those that were ingested"
+        data, why = read
+        if data is None:
+            return None, why
         form = row[images.FORMAT.name]
         if not self._options.keep_metadata:
             data = without_metadata(data, form) or data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from curate.export.card import MANIFEST, Told, write_export_card
 from curate.export.compare import Comparison, compare
 from curate.export.crops import NONE
 from curate.export.gather import Gatherer, Lost
+from curate.export.hashes import FileFacts, Hashing, Pending, facts_of
 from curate.export.index import Entry, Index, index, label_columns
 from curate.export.options import ExportOptions
 from curate.export.permission import Blocker, label_blockers, picture_blockers
@@ -133,32 +133,45 @@ def _written(
 ) -> dict[str, dict[str, Any]]:
     """Write the parts that are missing and close the export; gives every file with its size and hash."""
     writer.begin(folder, plan)
-    files: dict[str, dict[str, Any]] = {}
-    parts: list[Part] = []
-    work = list(found.parts(options.shard))
-    for split, number, entries in follow(work, len(work), f"exporting {writer.name}", options.quiet):
-        part = Part(split, number, plan.columns)
-        parts.append(part)
-        marker = folder / WORK / f"{split or '_'}-{number:05d}.json"
-        if not marker.is_file():
-            before = len(gatherer.lost)
-            done = _hashed(folder, writer.write(folder, part, gatherer.samples(entries)))
-            gone = [vars(x) for x in gatherer.lost[before:]]
-            write_json(marker, {"files": done, "lost": gone})
-        told = read_json(marker)
-        files |= told["files"]
-        gatherer.lost += [Lost(**x) for x in told["lost"] if Lost(**x) not in gatherer.lost]
-    return files | _hashed(folder, writer.finish(folder, plan, parts))
+    parts = [Part(split, number, plan.columns) for split, number, _ in found.parts(options.shard)]
+    markers = [folder / WORK / f"{p.split or '_'}-{p.number:05d}.json" for p in parts]
+    work = [entries for _, _, entries in found.parts(options.shard)]
+    with Hashing(folder) as hashing:
+        rows = zip(parts, markers, follow(work, len(work), f"exporting {writer.name}", options.quiet), strict=True)
+        last: _Written | None = None
+        try:
+            for part, marker, entries in rows:
+                if not marker.is_file():
+                    before = len(gatherer.lost)
+                    files = hashing.of(writer.write(folder, part, gatherer.samples(entries)))
+                    last, ready = _Written(marker, files, gatherer.lost[before:]), last
+                    _mark(ready)
+        finally:
+            _mark(last)
+        told = [read_json(marker) for marker in markers]
+        gatherer.lost[:] = [Lost(**x) for part_told in told for x in part_told["lost"]]
+        written = {name: facts for part_told in told for name, facts in part_told["files"].items()}
+        return written | hashing.of(writer.finish(folder, plan, parts)).facts()
 
 
-def _hashed(folder: Path, paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Written:
+    """A part whose files are there and may still be being hashed, while the next part is written."""
+
+    marker: Path
+    files: Pending
+    lost: list[Lost]
+
+
+def _mark(part: _Written | None) -> None:
+    """Note that a part is finished."""
+    if part is not None:
+        write_json(part.marker, {"files": part.files.facts(), "lost": [vars(x) for x in part.lost]})
+
+
+def _hashed(folder: Path, paths: Iterable[Path]) -> dict[str, FileFacts]:
     """Size and SHA-256 of files by their path below the folder."""
-    found = {}
-    for path in paths:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        found[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
-    return found
+    return {path.relative_to(folder).as_posix(): facts_of(path) for path in paths}
 
 
 def _identity(ds: Dataset, writer: Exporter, options: ExportOptions, columns: Sequence[Column]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.export.arrow import IMAGE, ROWS, label_columns_of, read_samples, schema, tables
@@ -42,7 +43,8 @@ class Parquet(Exporter):
         packed = {c: "zstd" for c in kind.names if c != IMAGE}
         with (
             replacing(path) as file,
-            pq.ParquetWriter(file, kind, compression=packed, use_dictionary=list(packed)) as out,
+            pa.OSFile(file.name, "wb") as native,  # through a Python file every page would be copied once more
+            pq.ParquetWriter(native, kind, compression=packed, use_dictionary=list(packed)) as out,
         ):
             for table in tables(samples, part.columns):
                 out.write_table(table, row_group_size=ROWS)
