@@ -2,6 +2,6 @@
 
 from curate.bridges.fiftyone_export import to_fiftyone
 from curate.bridges.fiftyone_import import from_fiftyone
-from curate.bridges.fiftyone_view import view
+from curate.bridges.fiftyone_view import bring_home, prepare, view
 
-__all__ = ["from_fiftyone", "to_fiftyone", "view"]
+__all__ = ["bring_home", "from_fiftyone", "prepare", "to_fiftyone", "view"]

@@ -121,7 +121,7 @@ class Comparison:
         new = fields.pixel_points(column, keypoint, before["width"], before["height"])
         if new is None:
             why = f"it needs {column.shape[0]} points of {column.shape[1]} numbers"
-            self.notes.refused.append(_note(before, column.name, f"{len(keypoint['points'] or ())} points", why))
+            self.notes.refused.append(_note(before, column.name, keypoint.get("points"), why))
             return None
         if old is not None and _near(new, old):
             return None
@@ -183,14 +183,19 @@ def _equal(old: Any, new: Any) -> bool:
 
 
 def _tags(detection: Row) -> list[str]:
-    tags = set(detection.get("tags") or [])
+    tags = {str(tag) for tag in _listed(detection.get("tags"))}
     if detection.get("label") not in (None, "", fields.FACE_LABEL):
         tags.add(f"{LABEL_TAG}{detection['label']}")
     return sorted(tags)
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _note(before: Row, column: str, value: Any = "", why: str = "") -> dict[str, str]:
-    shown = str(value) if len(str(value)) < 80 else f"{str(value)[:77]}..."
+    shown = str(value)
+    shown = shown if len(shown) < 80 else f"{shown[:77]}..."
     return {"face": str(before[faces.FACE_ID.name]), "column": column, "value": shown, "why": why}
 
 

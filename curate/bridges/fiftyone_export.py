@@ -70,7 +70,7 @@ def to_fiftyone(
         UsageError: if a FiftyOne dataset of that name holds something else.
     """
     fo = fields.library()
-    name = name or ds.info.name or ds.path.resolve().name
+    name = name or name_of(ds)
     if overwrite and fo.dataset_exists(name):
         fo.delete_dataset(name)
     wanted = fields.present(ds.columns()) if columns is None else list(columns)
@@ -82,6 +82,11 @@ def to_fiftyone(
     with Media(ds, Path(media_dir) if media_dir else None) as media, fields.many_small_lists():
         _insert(dataset, _documents(ds, wanted, rows, media, export), len(rows), progress)
     return dataset
+
+
+def name_of(ds: Dataset) -> str:
+    """Name of the FiftyOne dataset where none is given."""
+    return ds.info.name or ds.path.resolve().name
 
 
 def _open(fo: Any, ds: Dataset, name: str, persistent: bool) -> Any:

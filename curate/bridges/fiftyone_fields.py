@@ -207,6 +207,6 @@ def pixel_points(column: Column, keypoint: Mapping[str, Any], width: int, height
         found = np.array(keypoint["points"], dtype=np.float64).reshape(-1, 2) * [width, height]
         if column.shape[1] == 3:
             found = np.column_stack([found, np.array(keypoint.get(DEPTH) or [], dtype=np.float64)])
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return None
     return found.astype(np.float32).reshape(-1) if found.shape == column.shape else None

@@ -176,11 +176,17 @@ def _keypoints(sample: Values, column: Column) -> list[Values]:
     return (sample.get(column.name) or {}).get("keypoints") or []
 
 
+def _face(thing: Values) -> str | None:
+    """Whose it is, if it says so."""
+    face = thing.get(faces.FACE_ID.name)
+    return face if isinstance(face, str) else None
+
+
 def _by_face(found: Sequence[Values]) -> dict[str, Values]:
     """First thing per face id; copies of it count as added."""
     first: dict[str, Values] = {}
     for thing in found:
-        face = thing.get(faces.FACE_ID.name)
+        face = _face(thing)
         if face:
             first.setdefault(face, thing)
     return first
@@ -191,8 +197,8 @@ def _strange(fo_dataset: Any, number: int, points: Sequence[Column]) -> list[Any
     chosen = []
     for sample in _documents(fo_dataset, {fields.EXPORT: number}, points, faces.FACE_ID.name):
         known = set(sample.get(fields.FACE_IDS) or [])
-        boxes = [d.get(faces.FACE_ID.name) for d in _detections(sample)]
-        marked = [k.get(faces.FACE_ID.name) for c in points for k in _keypoints(sample, c)]
+        boxes = [_face(d) for d in _detections(sample)]
+        marked = [_face(k) for c in points for k in _keypoints(sample, c)]
         if not known.issuperset(boxes + marked) or len(set(boxes)) < len(boxes):
             chosen.append(sample["_id"])
     return chosen
@@ -226,7 +232,7 @@ def _added(
         review.images[face] = image_id
         review.linked.append((str(sample["_id"]), str(detection["_id"]), face))
     for column in comparison.points:
-        if any(k.get(faces.FACE_ID.name) not in exported for k in _keypoints(sample, column)):
+        if any(_face(k) not in exported for k in _keypoints(sample, column)):
             what = f"points were drawn in {column.name} without the face they belong to"
             review.notes.unlinked.append({"face": image_id, "what": what})
 

@@ -41,9 +41,20 @@ def view(
     address: Annotated[str, typer.Option(help="Address it listens on.")] = "127.0.0.1",
     name: Annotated[str, typer.Option(help="Name of the FiftyOne dataset; the folder's name if not given.")] = "",
     save_as: Annotated[str, typer.Option(help="Author under whose name edits made in the App come home on exit.")] = "",
+    queue: Annotated[
+        list[Path] | None, typer.Option(help="List that `review queue` wrote, as a saved view; repeatable.")
+    ] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Only bring home what was changed in the App.")] = False,
 ) -> None:
-    """Open a dataset in the FiftyOne App (needs the extra `fiftyone`)."""
-    from curate.bridges.fiftyone import view as open_app
+    """Open a dataset in the FiftyOne App, with saved views of what is worth seeing (needs the extra `fiftyone`)."""
+    from curate.bridges import fiftyone
     from curate.store import Dataset
 
-    open_app(Dataset.open(dataset), port=port, address=address, name=name or None, author=save_as or None)
+    ds = Dataset.open(dataset)
+    if not pull:
+        fiftyone.view(
+            ds, port=port, address=address, name=name or None, author=save_as or None, queues=tuple(queue or ())
+        )
+        return
+    layer = fiftyone.bring_home(ds, name or None, save_as)
+    typer.echo(f"wrote labels/{layer.name}" if layer else "Nothing new.")

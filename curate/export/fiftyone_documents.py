@@ -207,12 +207,19 @@ def outgoing(column: Column, value: Any, form: Form = JSON) -> Any:
 
 
 def incoming(value: Any) -> Any:
-    """The reverse of `outgoing`; other values stay as they are."""
+    """The reverse of `outgoing`; other values stay as they are.
+
+    Raises:
+        ValueError: if packed bytes are none.
+    """
     if isinstance(value, Mapping) and "$binary" in value:
         value = base64.b64decode(value["$binary"]["base64"])
-    if isinstance(value, bytes):
+    if not isinstance(value, bytes):
+        return value
+    try:
         return np.load(io.BytesIO(zlib.decompress(value)), allow_pickle=False)
-    return value
+    except (zlib.error, EOFError) as error:
+        raise ValueError(f"no packed array: {error}") from error
 
 
 def points_of(keypoint: Mapping[str, Any]) -> NDArray[np.float64]:
