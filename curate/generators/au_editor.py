@@ -58,7 +58,7 @@ class AuEditor(Generator):
     """Moves the mesh by the units' fields, slides lids over eyeballs, paints the mouth's inside and folds of skin."""
 
     name = "au_editor"
-    version = "1"
+    version = "2"
     doc = "Action units and emotions of signed intensity, on one side or both, as a picture or a clip."
     requires = (labels.MESH,)
     config_type = AuEditorConfig

@@ -19,8 +19,10 @@ from curate.generators.mouth_interior import interior, seam
 from curate.generators.openings import LEFT_EYE, MOUTH, RIGHT_EYE
 from curate.generators.skin_folds import shaded
 
-AROUND = 5.0
-"""Distance in cm from the face at which nothing moves any more."""
+AROUND = (0.8, 5.0)
+"""Least and greatest distance in cm from the face at which nothing moves any more."""
+GENTLE = 3.0
+"""That distance over the greatest movement of the face's edge; 1.5 would let the picture around it fold."""
 SOFT = 0.18
 """Blur of the movement in cm, against kinks at the mesh's edges."""
 
@@ -71,8 +73,16 @@ def face_shift(old: Array, new: Array, side: int, scale: float) -> warping.Shift
     shift = warping.shifts(old, new, triangles(), owner)
     eyes = (owner >= 0) & np.isin(warping.holes()[owner], ("right_eye", "left_eye"))
     shift = np.where(eyes[..., None], warping.spread(shift, (owner >= 0) & ~eyes, np.inf), shift)
-    shift = warping.spread(shift, owner >= 0, AROUND * scale)
+    shift = warping.spread(shift, owner >= 0, _reach(shift, owner >= 0, scale))
     return warping.softened(shift, SOFT * scale, _seams(new, side))
+
+
+def _reach(shift: warping.Shift, face: NDArray[np.bool_], scale: float) -> float:
+    """Distance from the face in px up to which its surroundings give way: no further than its edge's movement asks."""
+    edge = face & (cv2.erode(face.astype(np.uint8), warping.disc(1), borderValue=1) == 0)
+    most = float(np.hypot(*shift[edge].T).max(initial=0.0))
+    least, greatest = AROUND
+    return float(np.clip(GENTLE * most, least * scale, greatest * scale))
 
 
 def _seams(mesh: Array, side: int) -> NDArray[np.bool_]:
