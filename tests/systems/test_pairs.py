@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from annotators.weights import ModelStore
 from curate.generate.again import Origins, stored
@@ -22,11 +23,12 @@ from curate.identity.hashes import hash_picture
 from curate.pairs.rules import NEAR
 from curate.store import Dataset
 from schemas.columns import faces, hashes, images, labels
+from tests import tiny_clip
 from tests.pair_samples import drawn_people
 from tests.systems.layout_samples import facecurate, lines, manifest, picture
 from tests.systems.person_samples import apart, read, save, version
 
-SIDE, EDITS = 256, 6
+SIDE, EDITS, SWAPS = 256, 6, 30
 PINNED = {
     "makeup": ("look=emerald", "strength=0.8"), "stylise": ("style=oil", "strength=0.7"),
     "ageing": ("years=30", "grey=0.3"), "compress": ("format=jpeg", "quality=20"), "au_editor": ("au=AU12=3",),
@@ -111,6 +113,7 @@ def test_system_001_fuse_any_part(made: Dataset, tmp_path: Path) -> None:
 
 
 def test_system_008_face_fusion(people: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     rows = pairs(people, "id_sets", tmp_path / "sets", "--set", "refs=2")
     who = of_faces(people, labels.IDENTITY_ID, images.IMAGE_ID, images.URI, labels.CAPTION)
     assert {who[r["target_face"]]["identity"] for r in rows} == {f"Person_{n}" for n in range(PEOPLE)}
@@ -128,11 +131,28 @@ def test_system_008_face_fusion(people: Dataset, tmp_path: Path) -> None:
             told_rows.writerow((row["target_file"], row["refs_files"][0], row["target_caption"]))
             told_rows.writerow((row["target_file"], row["target_file"], row["target_caption"]))
     out = tmp_path / "audit.json"
-    assert facecurate("measure", "personalization", tmp_path / "sets" / "rows.csv", "-o", out, "-q") == 0
+    model, checkpoint = tiny_clip.make(tmp_path)
+    clip = {"model": tiny_clip.NAME, "checkpoint": checkpoint, "model_configs": checkpoint.parent}
+    told = [word for name, value in clip.items() for word in ("--set", f"{name}={value}")]
+    assert facecurate("measure", "personalization", tmp_path / "sets" / "rows.csv", *told, "-o", out, "-q") == 0
     audit = json.loads(out.read_text())["tables"]["rows"]
     assert [r["ID"] for r in audit[1::2]] == pytest.approx([1.0] * 3, abs=1e-5)
     assert all(r["ID"] < 0.999 for r in audit[::2])
-    assert all("CLIP-T" in r and (r["CLIP-T"] is not None or r["why"]) for r in audit)
+    aligned = [clip_t(model, tmp_path / "sets" / r["target_file"], r["target_caption"]) for r in rows[:3]]
+    assert [r["CLIP-T"] for r in audit[::2]] == pytest.approx(aligned, abs=0.02), "as open_clip itself has it"
+
+
+def clip_t(model: Any, path: Path, prompt: str) -> float:
+    """Cosine of a picture and words by open_clip's own preprocessing, tokens and model."""
+    import torch
+    from open_clip import get_tokenizer
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    look = image_transform_v2(PreprocessCfg(size=64), is_train=False)
+    with torch.no_grad():
+        image = model.encode_image(look(Image.open(path).convert("RGB"))[None], normalize=True)
+        words = model.encode_text(get_tokenizer(tiny_clip.NAME)([prompt]), normalize=True)
+    return float((image * words).sum())
 
 
 def test_system_015_dual_pivot_tuning(people: Dataset, made: Dataset, tmp_path: Path) -> None:
@@ -219,14 +239,17 @@ def test_system_044_instruct_gie(made: Dataset, tmp_path: Path) -> None:
             assert mask.shape == (SIDE, SIDE) and mask.mean() < 0.9 and mask[inner[:, 1], inner[:, 0]].all()
 
 
-def test_system_060_diffswap(made: Dataset, tmp_path: Path) -> None:
+def test_system_060_diffswap(adults: Dataset, tmp_path: Path) -> None:
+    made = Dataset.open(shutil.copytree(adults.path, tmp_path / "faces"))
+    assert facecurate("identity", made.path, "-q") == 0
+    assert facecurate("generate", made.path, "-w", "face_swap", "--count", SWAPS, "--side", SIDE, "-j", 2, "-q") == 0
     rows = pairs(made, "swap_triplets", tmp_path / "out", "--views", "face_mask", "--columns", "landmarks_68")
     who = of_faces(made, labels.IDENTITY_ID, images.IS_SYNTHETIC, images.GENERATOR)
     swapped = [r for r in rows if r["result_face"]]
-    assert swapped and len(rows) > len(swapped)
+    assert len(swapped) >= 10 and len(rows) > len(swapped)
     log = [json.loads(line) for line in (tmp_path / "out" / "refused.jsonl").read_text().splitlines()]
     turned = [line for line in log if line["reason"] == "target_result_pose above 3"]
-    assert all(line["value"] > 3 for line in turned) and len(swapped) + len(turned) <= EDITS
+    assert all(line["value"] > 3 for line in turned) and len(swapped) + len(turned) <= SWAPS
     for row in rows:
         source, target = (who[row[f"{r}_face"]]["identity"] for r in ("source", "target"))
         assert None not in (source, target) and source != target
@@ -236,7 +259,7 @@ def test_system_060_diffswap(made: Dataset, tmp_path: Path) -> None:
         assert result["is_synthetic"] and result["generator"].startswith("face_swap/")
         before, after = (picture(tmp_path / "out" / row[f"{r}_file"]) for r in ("target", "result"))
         mask = grown(picture(tmp_path / "out" / row["target_face_mask"]), SIDE // 32)
-        assert mask.mean() < 0.8 and same(before, after, ~mask)
+        assert mask.mean() < 0.9 and same(before, after, ~mask)
         assert row["target_result_pose"] is None or row["target_result_pose"] <= 3
     rng = np.random.default_rng(0)
     true = np.arange(400) % 2 == 1
@@ -324,7 +347,7 @@ def test_system_094_magic_face(people: Dataset, made: Dataset, tmp_path: Path) -
     for row in edits:
         before, after = (picture(tmp_path / "smiles" / row[f"{r}_file"]) for r in ("before", "after"))
         face = grown(picture(tmp_path / "smiles" / row["before_face_mask"]), SIDE // 16)
-        assert (before != after).any(2)[~face].sum() < 0.03 * SIDE**2, "what moves beside turned cheeks is little"
+        assert face.mean() < 0.9 and same(before, after, ~face) and not same(before, after, face)
     rises = [units_of[r["after_face"]]["au_intensity"]["AU12"] - units_of[r["before_face"]]["au_intensity"]["AU12"]
              for r in edits]  # fmt: skip
     assert np.mean(np.array(rises) > 0) >= 0.75 and np.mean(rises) > 0.3
