@@ -78,6 +78,18 @@ def test_fea_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("own", "taken"),
+    [("<think>AU6 and AU12 stand out.</think><answer>Happiness</answer>", True),
+     ("<think>AU6 stands out.</think><answer>Happiness</answer>", False), (None, False)],
+)  # fmt: skip
+def test_a_description_of_the_datasets_own_is_taken_where_it_agrees(own: str | None, taken: bool) -> None:
+    face = FaceItem(labels={labels.REASONED.name: own})
+    told = Fea()._description(face, ["AU6", "AU12"], "happiness", random.Random(0))
+    check(told, ["AU6", "AU12"], ["Happiness"])
+    assert (told == own) is taken
+
+
+@pytest.mark.parametrize(
     "change", [{"AUs": ["AU6"]}, {"labels": ["Anger"]}, {"description": "<think>AU6 AU12</think>"}]
 )
 def test_fea_lines_that_contradict_themselves_are_refused(change: dict[str, Any], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from curate.export.questions import ACTIVE
 from curate.export.reasoning import check, describe, noun, question
 from curate.export.sample import FaceItem, Sample
 from curate.export.training import Told, finish_listed, need, read_listed, stored, write_listed
-from schemas import Column, DatasetError, Kind, UsageError, taxonomy
+from schemas import Column, DatasetError, Kind, SchemaError, UsageError, taxonomy
 from schemas.columns import labels
 
 SUFFIX = ".jsonl"
@@ -38,7 +38,8 @@ class Fea(Exporter):
     """`<split>.jsonl` with FEA-20K's keys; labels of all other columns, and those two, stand in `meta_info`.
 
     A unit is active by its intensity where the dataset has intensities, else by its score. Units that cannot be seen
-    are not cited, which is not the same as absent. A face without emotion or action units has no question and no text
+    are not cited, which is not the same as absent. Descriptions that `facecurate describe` had written are taken where
+    they agree with the line; else one is composed. A face without emotion or action units has no question and no text
     and stands in `rest/`.
     """
 
@@ -61,8 +62,8 @@ class Fea(Exporter):
         return {c.name: "JSON holds no bytes" for c in columns if c.kind is Kind.MASK}
 
     def needs(self, columns: Sequence[Column]) -> Sequence[Column]:
-        """Emotion and action units."""
-        return (labels.PERCEIVED_EMOTION, labels.AU_INTENSITY, labels.AU_SCORE)
+        """Emotion, action units, and descriptions that `facecurate describe` had written."""
+        return (labels.PERCEIVED_EMOTION, labels.AU_INTENSITY, labels.AU_SCORE, labels.REASONED)
 
     def begin(self, folder: Path, plan: Plan) -> None:
         """Lines name the dataset."""
@@ -108,10 +109,21 @@ class Fea(Exporter):
             "question": question(chance) if complete else "",
             "AUs": units or [],
             "labels": [] if emotion is None else [noun(emotion)],
-            "description": describe(units or [], emotion, chance) if complete else "",
+            "description": self._description(face, units, emotion, chance) if complete else "",
             "meta_info": face_record(face, columns),
         }
         return Told((line,), complete)
+
+    def _description(self, face: FaceItem, units: list[str] | None, emotion: str | None, chance: random.Random) -> str:
+        """The dataset's own description if it agrees with the line, else one that is composed."""
+        assert units is not None and emotion is not None
+        own = face.labels.get(labels.REASONED.name)
+        if own:
+            try:
+                check(own, units, [noun(emotion)])
+            except SchemaError:  # written for other labels, or with another limit
+                own = None
+        return own or describe(units, emotion, chance)
 
     def _units(self, face: FaceItem) -> list[str] | None:
         """Active action units in FACS's order; None where none can be judged."""
