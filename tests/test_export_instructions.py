@@ -19,6 +19,7 @@ from curate.export.formats.paligemma import PaliGemma
 from curate.export.formats.sharegpt import ShareGPT
 from curate.export.questions import FEWEST, dialogue, labels_of, tasks
 from curate.export.reasoning import check, describe, words
+from curate.export.sample import FaceItem
 from schemas import Column, SchemaError, taxonomy
 from schemas.columns import labels
 from tests.training_samples import EMOTIONS, HAPPY, UNITS, intensities, lines, written
