@@ -90,75 +90,94 @@ def coded(table: Any, names: Sequence[Any]) -> list[list[Any]]:
     return [[None if np.isnan(v) else names[int(v)] for v in row] for row in np.asarray(table, float)]
 
 
-def spread(counts: Any) -> np.ndarray[Any, Any]:
-    """Ratings (cases, raters) with these counts of labels."""
-    return np.array([np.repeat(np.arange(len(row)), row) for row in np.asarray(counts)], float)
+BUSY_RATERS = ("ada@example.com", "ben@example.com", "chi@example.com")
+CHOICES = (labels.PERCEIVED_EMOTION, labels.AGE_GROUP, labels.GENDER)
+UNITS = ("AU6", "AU12")
+LEDGER = {"blind": 0.4, "overlap": 3}
 
 
-def busy(path: Path, faces_: int = 120, seed: int = 3) -> Dataset:
+class _Busy:
+    """Draws the words of three reviewers on `n` faces: two careful ones, and a third who says older ages."""
+
+    def __init__(self, n: int, seed: int) -> None:
+        self.n, self.rng = n, np.random.default_rng(seed)
+        self.names = {c: taxonomy(c.taxonomy).labels for c in CHOICES}
+        self.true = {c: [self._any(c) for _ in range(n)] for c in CHOICES}
+        self.shown = {c: [v if self._chance(0.75) else self._any(c) for v in self.true[c]] for c in CHOICES}
+        self.smile = self.rng.uniform(0, 4, n)
+        self.points = self.rng.uniform(0, 100, (n, *labels.POINTS_68.shape))
+        self.points[:, 36], self.points[:, 45] = [30.0, 40.0], [70.0, 40.0]
+        book = Ledger(REVIEW, "", Spec(), "", blind=LEDGER["blind"])
+        self.blind = [book.is_blind(f"i{i}") for i in range(n)]
+
+    def _chance(self, share: float) -> bool:
+        return bool(self.rng.random() < share)
+
+    def _any(self, column: Column) -> str:
+        return str(self.rng.choice(self.names[column]))
+
+    def choice(self, column: Column, i: int, r: int) -> Any:
+        """The right label mostly, the model's often where it is in sight, and sometimes no answer."""
+        if self._chance(0.04):
+            return ABSTAINED
+        right = self.true[column][i] if self._chance(0.85) else self._any(column)
+        said = self.shown[column][i] if not self.blind[i] and self._chance(0.5) else right
+        if column is labels.AGE_GROUP and r == 2 and self._chance(0.4):
+            places = self.names[column]
+            said = places[min(places.index(said) + 1, len(places) - 1)]
+        return said
+
+    def intensities(self, i: int, r: int) -> dict[str, float]:
+        """A smile as it is, which the second reviewer sees stronger; a cheek raiser at random."""
+        seen = self.smile[i] + self.rng.normal(0, 0.5) + 0.6 * (r == 1)
+        return {"AU6": float(self.rng.integers(0, 3)), "AU12": float(np.clip(round(seen), 0, 5))}
+
+    def marks(self, i: int, r: int) -> list[float]:
+        """The points, moved where the picture was shown alone and sometimes else."""
+        by = 0.6 + r if self.blind[i] or self._chance(0.3) else 0.0
+        return [float(v) for v in (self.points[i] + self.rng.normal(0, 1, self.points[i].shape) * by).ravel()]
+
+    def row(self, i: int, r: int) -> dict[str, Any]:
+        """What stands beside the answers: time, arm, a moved box, a deletion, a comment."""
+        found: dict[str, Any] = {
+            labels.REVIEW_BLIND.name: self.blind[i],
+            labels.REVIEW_AT.name: f"2026-01-01T00:{i % 60:02d}:0{r}+00:00",
+            labels.REVIEW_SECONDS.name: float(self.rng.gamma(4, 6 + 4 * self.blind[i] + 3 * r)),
+        }
+        if self.blind[i] or self._chance(0.2):
+            box = self.rng.normal(0, 3, 4) + np.array([0, 0, 100, 100])
+            found |= dict(zip((c.name for c in faces.BOX), box.tolist(), strict=True))
+        if self._chance(0.03):
+            found[labels.REVIEW_REJECTED.name] = True
+        if self._chance(0.06):
+            found[labels.REVIEW_COMMENTS.name] = "<script>alert(1)</script> half of it is in shadow"
+        return found
+
+
+def busy(path: Path, n: int = 120, seed: int = 3) -> Dataset:
     """A review in which everything happens: three reviewers, a blind arm, gold pictures, moved boxes, comments."""
-    rng = np.random.default_rng(seed)
-    emotions, units = taxonomy(labels.PERCEIVED_EMOTION.taxonomy).labels, ("AU6", "AU12")
-    ages, races = taxonomy(labels.AGE_GROUP.taxonomy).labels, taxonomy(labels.RACE.taxonomy).labels
-    genders = taxonomy(labels.GENDER.taxonomy).labels
-    true = {
-        labels.PERCEIVED_EMOTION: rng.choice(len(emotions), faces_, p=[0.1, 0.05, 0.05, 0.4, 0.1, 0.1, 0.2]),
-        labels.AGE_GROUP: rng.integers(2, 8, faces_), labels.GENDER: rng.integers(0, 2, faces_),
-    }  # fmt: skip
-    names = {labels.PERCEIVED_EMOTION: emotions, labels.AGE_GROUP: ages, labels.GENDER: genders}
-    shown: dict[Column, list[Any]] = {
-        c: [names[c][v if rng.random() < 0.75 else rng.integers(len(names[c]))] for v in true[c]] for c in true
-    }
-    shown[labels.RACE] = [str(r) for r in rng.choice(races[:3], faces_)]
-    smile = rng.uniform(0, 4, faces_)
-    base = rng.uniform(0, 100, (faces_, labels.POINTS_68.shape[0], 2))
-    base[:, 36], base[:, 45] = [30.0, 40.0], [70.0, 40.0]
-    shown[labels.POINTS_68] = [p.ravel().tolist() for p in base]
-    blind = np.array([Ledger(REVIEW, "", Spec(), "", blind=0.4).is_blind(f"i{i}") for i in range(faces_)])
-    answers: dict[Column, list[list[Any]]] = {
-        c: [[None] * 3 for _ in range(faces_)] for c in (*true, labels.AU_INTENSITY)
-    }
-    answers[labels.POINTS_68] = [[None] * 3 for _ in range(faces_)]
+    made = _Busy(n, seed)
+    columns: tuple[Column, ...] = (*CHOICES, labels.AU_INTENSITY, labels.POINTS_68)
+    answers: dict[Column, list[list[Any]]] = {c: [[None] * 3 for _ in range(n)] for c in columns}
     rows: dict[tuple[int, int], dict[str, Any]] = {}
-    for i in range(faces_):
-        for r in range(3):
-            if rng.random() < 0.15:
-                continue
-            for c in true:
-                follow = not blind[i] and rng.random() < 0.5
-                right = names[c][true[c][i] if rng.random() < 0.85 else rng.integers(len(names[c]))]
-                answers[c][i][r] = ABSTAINED if rng.random() < 0.04 else shown[c][i] if follow else right
-            if r == 2 and answers[labels.AGE_GROUP][i][r] not in (None, ABSTAINED):
-                place = min(ages.index(answers[labels.AGE_GROUP][i][r]) + int(rng.random() < 0.4), len(ages) - 1)
-                answers[labels.AGE_GROUP][i][r] = ages[place]
-            rating = float(np.clip(round(smile[i] + rng.normal(0, 0.5) + (r == 1) * 0.6), 0, 5))
-            answers[labels.AU_INTENSITY][i][r] = {"AU6": float(rng.integers(0, 3)), "AU12": rating}
-            moved = base[i] + (rng.normal(0, 0.6 + r, base[i].shape) if blind[i] or rng.random() < 0.3 else 0)
-            answers[labels.POINTS_68][i][r] = moved.ravel().tolist()
-            rows[i, r] = {
-                labels.REVIEW_BLIND.name: bool(blind[i]),
-                labels.REVIEW_AT.name: f"2026-01-01T00:{i % 60:02d}:0{r}+00:00",
-                labels.REVIEW_SECONDS.name: float(rng.gamma(4, 6 + 4 * blind[i] + 3 * r)),
-            }  # fmt: skip
-            if blind[i] or rng.random() < 0.2:
-                jitter = rng.normal(0, 3, 4)
-                box = dict(
-                    zip((c.name for c in faces.BOX), (jitter + np.array([0, 0, 100, 100])).tolist(), strict=True)
-                )
-                rows[i, r] |= box
-            if rng.random() < 0.03:
-                rows[i, r] |= {labels.REVIEW_REJECTED.name: True}
-            if rng.random() < 0.06:
-                rows[i, r] |= {labels.REVIEW_COMMENTS.name: "<script>alert(1)</script> half of it is in shadow"}
-    spec = Spec(tuple(answers), {labels.AU_INTENSITY.name: units})
-    raters = ("ada@example.com", "ben@example.com", "chi@example.com")
-    gold = {f"i{i}": "expert" for i in range(0, faces_, 6)}
-    ds = review(
-        path, answers, raters, spec, shown, rows=rows, ledger={"blind": 0.4, "gold": gold, "overlap": 3},
-    )  # fmt: skip
+    for i, r in ((i, r) for i in range(n) for r in range(3) if made.rng.random() < 0.85):
+        for column in CHOICES:
+            answers[column][i][r] = made.choice(column, i, r)
+        answers[labels.AU_INTENSITY][i][r] = made.intensities(i, r)
+        answers[labels.POINTS_68][i][r] = made.marks(i, r)
+        rows[i, r] = made.row(i, r)
+    shown: dict[Column, list[Any]] = {
+        **made.shown, labels.POINTS_68: [p.ravel().tolist() for p in made.points],
+        labels.RACE: [str(x) for x in made.rng.choice(taxonomy(labels.RACE.taxonomy).labels[:3], n, p=[0.5, 0.35, 0.15])],
+    }  # fmt: skip
+    spec = Spec(columns, {labels.AU_INTENSITY.name: UNITS})
+    gold = range(0, n, 6)
+    book = {**LEDGER, "gold": {f"i{i}": "expert" for i in gold}}
+    ds = review(path, answers, BUSY_RATERS, spec, shown, rows=rows, ledger=book)
     known = {
-        f"i{i}.0": {c.name: names[c][true[c][i]] for c in true} | {labels.AU_INTENSITY.name: {"AU12": float(smile[i])}}
-        for i in range(0, faces_, 6)
+        f"i{i}.0": {c.name: made.true[c][i] for c in CHOICES}
+        | {labels.AU_INTENSITY.name: {"AU12": float(made.smile[i])}}
+        for i in gold
     }
     info = LayerInfo("expert", "human", "expert", columns=columns_of(known.values()), author="dr who", created="2025")
     write_word(ds, info, {KEY: known})

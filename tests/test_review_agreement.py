@@ -15,8 +15,8 @@ from curate.review.spec import Spec
 from curate.store import Dataset
 from schemas import Column, taxonomy
 from schemas.columns import faces, labels
-from tests.agreement_samples import coded, face_ids, review, spread, word
-from tests.test_agreement import KRIPPENDORFF, SHROUT_FLEISS
+from tests.agreement_samples import coded, face_ids, review, word
+from tests.test_agreement import KRIPPENDORFF, SHROUT_FLEISS, spread
 
 QUICK = AgreementOptions(rounds=60)
 EMOTIONS = taxonomy(labels.PERCEIVED_EMOTION.taxonomy).labels
@@ -41,7 +41,7 @@ def test_fleiss_1971(tmp_path: Path) -> None:
     import krippendorff
     from statsmodels.stats.inter_rater import fleiss_kappa
 
-    codes = spread(FLEISS_1971)
+    codes = spread(np.array(FLEISS_1971))
     found = of(
         review(tmp_path / "ds", {labels.PERCEIVED_EMOTION: coded(codes, EMOTIONS)}, RATERS), labels.PERCEIVED_EMOTION
     )
