@@ -11,9 +11,9 @@ from curate.ingest import SourceReader
 from curate.ingest.reader import content_id
 from schemas.columns import images
 
-TOGETHER = 8
-"""Pictures read by one call of the thread; of three such groups the bytes may be in memory."""
-AHEAD = 2
+TOGETHER = 16
+"""Pictures read by one call of the thread; of two such groups the bytes may be in memory."""
+AHEAD = 1
 CHANGED = "the bytes are not those that were ingested"
 Read = tuple[bytes | None, str]
 """The bytes, or None and why there are none."""

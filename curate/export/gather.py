@@ -20,7 +20,8 @@ from curate.export.options import COPY, ExportOptions
 from curate.export.sample import FaceItem, Sample, moved
 from curate.ingest import Limits, SourceReader, load
 from curate.store import Dataset
-from curate.store.images import rows_for
+from curate.store.images import image_rows, rows_for
+from curate.store.names import IMAGES, SOURCES
 from curate.store.view import FaceView
 from schemas import REGISTRY, Column, ImageStatus
 from schemas.columns import faces, images
@@ -35,6 +36,8 @@ FACTS = (images.IMAGE_ID, images.NAME, images.LICENCE, images.CONSENT, images.IS
 PLAIN_MODES = ("RGB", "L", "P", "1")
 COPIED = {"JPEG": "jpeg", "PNG": "png", "WEBP": "webp"}
 Place = tuple[str, int]
+About = tuple[Mapping[str, Any], dict[str, Any]]
+"""Source row and image row of a picture."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Gatherer:
         asked = dict.fromkeys([*faces.FACES.values(), *columns, *_crop_needs(options, self._view)])
         self._wanted = [self._view.want(c.name) for c in asked]
         self._reader, self._ahead = SourceReader(), Ahead()
-        self._part = lru_cache(maxsize=2)(self._read_part)
+        self._part, self._near = lru_cache(maxsize=2)(self._read_part), lru_cache(maxsize=2)(self._read_near)
         self.lost: list[Lost] = []
 
     def __enter__(self) -> Gatherer:
@@ -163,19 +166,29 @@ class Gatherer:
     def _read_part(self, key: str) -> pa.Table:
         return self._view.part(key, self._wanted)
 
-    def _pictures(self, entries: Sequence[Entry]) -> dict[str, tuple[Mapping[str, Any], dict[str, Any]]]:
+    def _pictures(self, entries: Sequence[Entry]) -> dict[str, About]:
         """Source row and image row of each picture."""
-        found: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {}
+        found: dict[str, About] = {}
         by_key: dict[str, list[str]] = {}
         for entry in entries:
             by_key.setdefault(entry.rows[0][0] if entry.rows else entry.shard, []).append(entry.image_id)
         for key, ids in by_key.items():
-            unique = list(dict.fromkeys(ids))
-            sources = sources_of(self._ds, key, unique)
-            columns = rows_for(self._ds, key, pa.array(unique), [c.name for c in ABOUT])
-            rows = pa.table(columns).to_pylist()
-            found |= {i: (sources[i], row) for i, row in zip(unique, rows, strict=True)}
+            near = self._near(key)
+            found |= {i: near[i] for i in ids if i in near}
+            far = [i for i in dict.fromkeys(ids) if i not in near]
+            if far:
+                sources = sources_of(self._ds, key, far)
+                rows = pa.table(rows_for(self._ds, key, pa.array(far), [c.name for c in ABOUT])).to_pylist()
+                found |= {i: (sources[i], row) for i, row in zip(far, rows, strict=True)}
         return found
+
+    def _read_near(self, key: str) -> dict[str, About]:
+        """Usable pictures of a shard by their ids; parts of an export often begin inside one."""
+        if not (self._ds.has(SOURCES, key) and self._ds.has(IMAGES, key)):
+            return {}
+        rows = image_rows(self._ds, [key], [c.name for c in ABOUT]).to_pylist()
+        pairs = zip(self._ds.read(SOURCES, key).to_pylist(), rows, strict=True)
+        return {r[images.IMAGE_ID.name]: (s, r) for s, r in pairs if r[images.STATUS.name] == ImageStatus.OK}
 
 
 def _crop_needs(options: ExportOptions, view: FaceView) -> list[Column]:

@@ -20,6 +20,8 @@ from schemas import REGISTRY, DatasetError, Kind
 
 SUFFIX = ".parquet"
 TEMPORARY = ".tmp"
+FEW_VALUES = 100_000
+"""So many values are read sooner without Arrow's threads than these can be woken."""
 DIGEST = b"facecurate.faces"
 """Schema metadata key of faces and label parts: a digest of the face ids in row order."""
 
@@ -154,7 +156,7 @@ def read_table(path: Path, columns: Iterable[str] | None = None) -> pa.Table:
             return file.read()
         schema = file.schema_arrow
         present = [name for name in columns if _has(schema, name)]
-        return file.read(columns=present)
+        return file.read(columns=present, use_threads=file.metadata.num_rows * len(present) > FEW_VALUES)
 
     return _opened(path, read)
 

@@ -77,16 +77,15 @@ class Coco(Exporter):
         """Pictures; their annotations are kept until `finish`."""
         place = folder / "images" / named(part.split)
         place.mkdir(parents=True, exist_ok=True)
-        records = []
+        records, shown = [], self._shown(part.columns)
         for sample in samples:
             path = place / sample.file
             path.write_bytes(sample.data)
             yield path
             picture = {"id": sample.number + 1, "file_name": sample.file, images.WIDTH.name: sample.width,
                        images.HEIGHT.name: sample.height, "facts": sample_facts(sample)}  # fmt: skip
-            shown = self._shown(part.columns)
             found = [annotation(face, part.columns, self.points, shown) for face in sample.faces]
-            records.append({"image": picture, "annotations": found})
+            records.append([picture["id"], _text(picture), [_text(note) for note in found]])
         keep(folder, part, records)
 
     def finish(self, folder: Path, plan: Plan, parts: Sequence[Part]) -> Iterator[Path]:
@@ -100,15 +99,15 @@ class Coco(Exporter):
                     "licenses": [],
                     "categories": [_category(self.points if points else None)],
                 }
-                file.write(_json(head)[:-1] + b', "images": [')
-                for number, record in enumerate(kept(folder, parts, split)):
-                    file.write((b",\n" if number else b"\n") + _json(record["image"]))
+                file.write(f'{_text(head)[:-1]}, "images": ['.encode())
+                for number, (_, picture, _) in enumerate(kept(folder, parts, split)):
+                    file.write(f"{',' if number else ''}\n{picture}".encode())
                 file.write(b'], "annotations": [')
                 number = 0
-                for record in kept(folder, parts, split):
-                    for found in record["annotations"]:
-                        ids = {"id": number + 1, images.IMAGE_ID.name: record["image"]["id"], "category_id": 1}
-                        file.write((b",\n" if number else b"\n") + _json(ids | found))
+                for picture_id, _, notes in kept(folder, parts, split):
+                    for note in notes:
+                        ids = {"id": number + 1, images.IMAGE_ID.name: picture_id, "category_id": 1}
+                        file.write(f"{',' if number else ''}\n{_text(ids)[:-1]}, {note[1:]}".encode())
                         number += 1
                 file.write(b"]}\n")
             yield path
@@ -160,8 +159,8 @@ def annotation(
     return found
 
 
-def _json(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False).encode()
+_text = json.JSONEncoder(ensure_ascii=False).encode
+"""`json.dumps` makes an encoder anew for every call that keeps letters as they are."""
 
 
 def _category(points: Column | None) -> dict[str, Any]:
