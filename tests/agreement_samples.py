@@ -166,10 +166,9 @@ def busy(path: Path, n: int = 120, seed: int = 3) -> Dataset:
         answers[labels.AU_INTENSITY][i][r] = made.intensities(i, r)
         answers[labels.POINTS_68][i][r] = made.marks(i, r)
         rows[i, r] = made.row(i, r)
-    shown: dict[Column, list[Any]] = {
-        **made.shown, labels.POINTS_68: [p.ravel().tolist() for p in made.points],
-        labels.RACE: [str(x) for x in made.rng.choice(taxonomy(labels.RACE.taxonomy).labels[:3], n, p=[0.5, 0.35, 0.15])],
-    }  # fmt: skip
+    races = made.rng.choice(taxonomy(labels.RACE.taxonomy).labels[:3], n, p=[0.5, 0.35, 0.15])
+    points = [p.ravel().tolist() for p in made.points]
+    shown: dict[Column, list[Any]] = {**made.shown, labels.POINTS_68: points, labels.RACE: [str(x) for x in races]}
     spec = Spec(columns, {labels.AU_INTENSITY.name: UNITS})
     gold = range(0, n, 6)
     book = {**LEDGER, "gold": {f"i{i}": "expert" for i in gold}}

@@ -21,7 +21,7 @@ from curate.review.ledger import Ledger
 from curate.review.spec import Spec
 from curate.store import Dataset, LayerInfo
 from curate.store.human import write_word
-from schemas import UnknownNameError, UsageError, taxonomy
+from schemas import DatasetError, UnknownNameError, UsageError, taxonomy
 from schemas.columns import images, labels
 from tests.agreement_samples import busy, face_ids, review
 from tests.browser import chromium, opened
@@ -237,6 +237,15 @@ def test_time_and_skips(tmp_path: Path) -> None:
     }
 
 
+def test_nothing_but_skips_and_numbers_without_a_width(tmp_path: Path) -> None:
+    skipped = {(i, r): {labels.REVIEW_SKIPPED.name: True} for i in range(6) for r in range(2)}
+    ds = review(tmp_path / "a", {labels.GENDER: [["Male", "Male"]] * 6}, RATERS[:2], rows=skipped)
+    with pytest.raises(UsageError, match="12 visits, all skipped"):
+        agreement(ds, QUICK)
+    same = review(tmp_path / "b", {labels.AGE: [[30.0, 30.0]] * 6, labels.INTER_OCULAR: [[5.0, 5.0]] * 6}, RATERS[:2])
+    assert agreement(same, QUICK).queue == ()
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     ds = review(tmp_path / "ds", {labels.GENDER: [["Male", "Male"]] * 3}, RATERS[:2])
     with pytest.raises(UnknownNameError, match="review 'nope'"):
@@ -247,6 +256,12 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         agreement(ds, AgreementOptions(costs={"nope": 1}))
     with pytest.raises(UsageError, match="0 or more"):
         agreement(ds, AgreementOptions(costs={labels.GENDER.name: -1}))
+    torn = LayerInfo(
+        "torn", "human", "label-studio", columns=(), author="eve", config={"review": "torn", "questions": 5}
+    )
+    ds.add_layer(torn)
+    with pytest.raises(DatasetError, match="questions of layer 'torn'"):
+        agreement(ds, AgreementOptions(("torn",)))
     with pytest.raises(UsageError, match="has no review"):
         agreement(Dataset.create(tmp_path / "empty"))
     Ledger("idle", "http://localhost", Spec((labels.GENDER,)), "note").save(ds)

@@ -154,6 +154,8 @@ def _expected(item: Item, common: Opinion, spread: Floats) -> Floats:
         low, high = NEAR_POINTS, FAR_POINTS
     else:
         low, high, spread = 1 - GOOD_BOX, 1.0, 1 - spread
+    if not high > low:  # a scale without a width
+        return torn
     over = (np.nan_to_num(spread, nan=low) - low) / (high - low)
     return np.asarray(np.maximum(np.clip(over, 0.0, 1.0), torn))
 

@@ -13,7 +13,7 @@ from curate.review.rows import ABSTAIN
 from curate.review.spec import Spec
 from curate.review.task import Box
 from curate.store import Dataset, LayerInfo
-from schemas import REGISTRY, Column, Status, UnknownNameError, UsageError
+from schemas import REGISTRY, Column, DatasetError, Status, UnknownNameError, UsageError
 from schemas.columns import faces, labels
 
 CONSENSUS = "consensus"
@@ -143,7 +143,12 @@ def read_words(ds: Dataset, names: Sequence[str] | None = None) -> Words:
     if not layers:
         fix = "Take the work home first: facecurate review pull"
         raise UsageError(f"no word of {', '.join(wanted)} has come home", fix=fix)
-    return _Reader(source, wanted, books, layers).words()
+    found = _Reader(source, wanted, books, layers).words()
+    if not found.faces:
+        raise UsageError(
+            f"nobody said anything of a face in {', '.join(wanted)}", f"{len(found.visits):,} visits, all skipped"
+        )
+    return found
 
 
 def is_word(info: LayerInfo) -> bool:
@@ -238,7 +243,10 @@ def _questions(info: LayerInfo) -> dict[Column, tuple[str, ...]]:
     """What a layer's review asked for; its own label columns where it does not say."""
     given = info.config.get(QUESTIONS)
     if given:
-        spec = Spec.from_dict(given)
+        try:
+            spec = Spec.from_dict(given)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DatasetError(f"the questions of layer '{info.name}' are not understood", str(error)) from error
         return {c: tuple((spec.fields or {}).get(c.name, ())) for c in spec.columns}
     own = {c.name for c in faces.FACES.values()}
     names = [n for n in info.columns if n in REGISTRY and n not in own and not n.endswith(ABSTAIN)]
