@@ -33,11 +33,12 @@ def remade(adults: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Dataset
     folder = tmp_path_factory.mktemp("remade") / "faces"
     shutil.copytree(adults.path, folder)
     lamp = ("--set", "relighting.direction=left", "--set", "relighting.strength=0.9")
-    by = ("-a", "mesh,head_pose,quality,shape,blendshapes", "-j", "1", "-q")
+    by = ("--side", "256", "-a", "mesh,head_pose,quality,shape,blendshapes", "-j", "1", "-q")
     assert facecurate("generate", folder, "--with", "relighting", *lamp, "-n", "10", *by) == 0
     for strength in STRENGTHS:
         # One seed: the same faces in the same drawn styles, at two strengths.
-        way = ("--set", f"stylise.strength={strength}", "-a", "identity,head_pose", "-n", "10", "-j", "1", "-q")
+        way = ("--set", f"stylise.strength={strength}", "--side", "256", "-a", "identity,head_pose", "-n", "10",
+               "-j", "1", "-q")  # fmt: skip
         assert facecurate("generate", folder, "--with", "stylise", *way) == 0
     return Dataset.open(folder)
 
