@@ -225,11 +225,20 @@ def test_the_last_word_of_a_reviewer_stands(tmp_path: Path) -> None:
     assert agreement(ds, AgreementOptions(("ages",), rounds=60)).section(labels.AGE.name).counts["answers"] == 6
 
 
-def test_every_tag_is_an_item_of_its_own(tmp_path: Path) -> None:
-    column = labels.CELEBA_PRESENT
-    tags = taxonomy(column.taxonomy).labels[:2]
-    rows = [[[tags[0]], list(tags)], [[tags[0]], [tags[0]]], [None, [tags[1]]]]
-    found: Agreement = agreement(review(tmp_path / "ds", {column: rows}, RATERS[:2]), QUICK)
-    first, second = (found.section(f"{column.name}.{t}") for t in tags)
-    assert first.figures["observed"].value == 1.0 and second.figures["observed"].value == 0.5
-    assert first.notes[0].startswith("Every answer is yes")
+def test_every_tag_is_an_item_of_its_own_and_a_list_without_a_tick_says_none(tmp_path: Path) -> None:
+    column, tags = labels.REVIEW_FLAGS, ("blurred", "covered", "may_be_a_minor")
+    rows = [[["blurred"], ["blurred", "covered"]], [["blurred"], None], [["may_be_a_minor"], ["covered"]], [None, None]]
+    ds = review(tmp_path / "ds", {column: rows, labels.GENDER: [["Male", "Male"]] * 4}, RATERS[:2])
+    found: Agreement = agreement(ds, AgreementOptions(rounds=60, consensus=True))
+    blurred, covered, minor = (found.section(f"{column.name}.{t}") for t in tags)
+    assert [x.figures["observed"].value for x in (blurred, covered, minor)] == [0.75, 0.5, 0.75]
+    assert blurred.figures["observed"].n == 4 and blurred.labels == ("no", "yes")
+    told = ds.layer_table(found.consensus, [column]).column(0).to_pylist()
+    assert told[0] is not None and "blurred" in told[0]
+    assert "may_be_a_minor" in told[2] and told[3] == []  # one voice is enough for a minor
+
+
+def test_all_alike_is_no_agreement_beyond_chance(tmp_path: Path) -> None:
+    found = of(review(tmp_path / "ds", {labels.GENDER: [["Male", "Male"]] * 8}, RATERS[:2]), labels.GENDER)
+    assert set(found.figures) == {"observed"} and found.figures["observed"].value == 1.0
+    assert found.figures["observed"].low < 0.8 and found.notes[0].startswith("Every answer is Male")

@@ -150,6 +150,8 @@ def _item(
     answers, abstained = np.full(shape, np.nan), np.zeros(shape, bool)
     for face, rater, word in _all(words):
         value = word.values.get(column.name)
+        if value is None and column.kind is Kind.LIST and column.name in word.asked:
+            value = []  # a list without a tick says none of its tags
         abstained[face, rater] = value is ABSTAINED
         answers[face, rater] = _number(value, code)
     shown = np.array([_number(v, code) for v in beside.shown(column)])

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.report.sample import MINOR_FLAG
 from curate.review.agreement.beside import Beside
 from curate.review.agreement.consensus import ENOUGH, Opinion
 from curate.review.agreement.items import Ask, Item, present
@@ -100,7 +101,8 @@ def _answer(row: Row, items: Sequence[Item], opinions: Sequence[Opinion], face: 
         if common.abstained[face] and flag in REGISTRY:
             row[flag] = True
         elif np.isfinite(value).any():
-            _put(row, item, name, value)
+            told = float(np.nanmax(item.answers[face])) if item.field == MINOR_FLAG else value  # one voice is enough
+            _put(row, item, name, told)
             if flag in REGISTRY and item.ask is Ask.CHOICE and not item.field:
                 row[flag] = False
 

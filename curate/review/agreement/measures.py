@@ -53,7 +53,7 @@ def pair_measures(item: Item) -> tuple[Measure, ...]:
         number = len(item.labels)
         made = [_of_two("cohen", "Cohen's kappa", "Agreement beyond chance of two.", partial(cohen, labels=number))]
         if item.ordered:
-            doc = "The same, where a miss costs the square of its steps."
+            doc = "Agreement beyond chance of two, where a miss costs the square of its steps."
             weighted = partial(cohen, labels=number, scheme="quadratic")
             made.insert(0, _of_two("cohen_weighted", "weighted kappa", doc, weighted))
         return (*made, _same())
@@ -72,7 +72,7 @@ def _of_choices(item: Item) -> tuple[Measure, ...]:
     )  # fmt: skip
     made = [nominal]
     if item.ordered:
-        doc = "The same for labels in order: a near miss costs less than a far one."
+        doc = "Agreement beyond chance for labels in order: a near miss costs less than a far one."
         alpha = partial(krippendorff, metric="ordinal")
         made.insert(0, _plain("alpha_ordinal", "Krippendorff's alpha, ordinal", doc, alpha))
     return (
@@ -87,7 +87,7 @@ def _of_numbers(item: Item) -> tuple[Measure, ...]:
     interval = _plain("alpha_interval", "Krippendorff's alpha, interval", doc, partial(krippendorff, metric="interval"))
     made = [interval]
     if _unit(item.column) == INTENSITY:
-        doc = "The same by ranks: steps of an intensity are an order, not a ruler."
+        doc = "Agreement beyond chance by ranks: steps of an intensity are an order, not a ruler."
         alpha = partial(krippendorff, metric="ordinal")
         made.insert(0, _plain("alpha_ordinal", "Krippendorff's alpha, ordinal", doc, alpha))
     return (

@@ -31,12 +31,14 @@ class Word:
         box: Left, top, width, height in pixels, if the reviewer moved or drew it.
         rejected: The reviewer deleted the face.
         blind: The picture was shown alone; None if that is not known.
+        asked: Names of the columns that were asked for.
     """
 
     values: Mapping[str, Any]
     box: Box | None
     rejected: bool
     blind: bool | None
+    asked: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -291,7 +293,7 @@ def _word(rows: Sequence[_Row]) -> Word:
     first = rows[0].values
     return Word(
         values, next((b for r in rows if (b := _box(r.values)) is not None), None),
-        bool(first.get(labels.REVIEW_REJECTED.name)), first.get(labels.REVIEW_BLIND.name),
+        bool(first.get(labels.REVIEW_REJECTED.name)), first.get(labels.REVIEW_BLIND.name), frozenset(heard),
     )  # fmt: skip
 
 
