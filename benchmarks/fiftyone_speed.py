@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def database(folder: Path) -> Iterator[None]:
 
 def dataset(folder: Path, number: int) -> Dataset:
     """Faces with labels whose pictures are a few tiny files."""
-    ds = large_dataset(folder / "dataset", number)
+    ds: Dataset = large_dataset(folder / "dataset", number)
     paths = _links(save_pictures(folder / "photos", PICTURES))
     for key in ds.keys("images"):
         table = ds.read("images", key)
@@ -103,7 +104,7 @@ def bare(collection: Any, beside: Any) -> tuple[float, float]:
             reading += spent
             if not chunk:
                 break
-            writing += seconds(lambda c=chunk: beside.insert_many(c))[2]
+            writing += seconds(partial(beside.insert_many, chunk))[2]
     beside.drop()
     return reading, writing
 

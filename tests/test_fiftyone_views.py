@@ -21,6 +21,7 @@ from curate.bridges.fiftyone_marks import CHECK, DOUBTED, PERSON, REJECTED, queu
 from curate.bridges.fiftyone_plot import principal
 from curate.cli.main import app
 from curate.consistency import check
+from curate.export.fiftyone_documents import incoming
 from curate.store import Dataset, LayerInfo
 from curate.store.human import write_word
 from schemas import UsageError
@@ -218,3 +219,29 @@ def test_a_list_that_is_none_and_an_absent_dataset_are_told(fo: Any, tmp_path: P
     ds = Dataset.create(tmp_path / "dataset", name="never-opened")
     with pytest.raises(UsageError, match="no FiftyOne dataset 'never-opened'"):
         bring_home(ds)
+
+
+def test_documents_are_those_that_the_library_itself_writes(fo: Any, prepared: tuple[Any, list[str]]) -> None:
+    dataset = prepared[0]
+    own = fo.Dataset("written-by-the-library")
+    try:
+        own.add_samples([sample.copy() for sample in dataset], dynamic=True, progress=False)
+        expected = {d["image_id"]: _told(d) for d in own._sample_collection.find()}
+        found = {d["image_id"]: _told(d) for d in dataset._sample_collection.find()}
+        assert len(found) == 6
+        for image, document in expected.items():
+            assert found[image].keys() == document.keys()
+            for name, value in document.items():
+                assert found[image][name] == value, name
+    finally:
+        own.delete()
+
+
+def _told(value: Any) -> Any:
+    """A document without ids, times and what is null; arrays unpacked."""
+    if isinstance(value, dict):
+        passing = ("_id", "_dataset_id", "_rand", "created_at", "last_modified_at", "person_perceived_gender_eval")
+        return {k: _told(v) for k, v in value.items() if v is not None and k not in passing}
+    if isinstance(value, list):
+        return [_told(v) for v in value]
+    return incoming(value).tolist() if isinstance(value, bytes) else value

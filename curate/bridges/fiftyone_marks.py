@@ -62,14 +62,14 @@ def save_views(
         if name.startswith(own):
             dataset.delete_saved_view(name)
     views = {QUEUE + name: dataset.select_by(images.IMAGE_ID.name, ids, ordered=True) for name, ids in queues.items()}
-    for reason in sorted(set().union(*reasons.values())):
-        views[reason] = dataset.filter_labels(fields.FACES, ViewField(MARKS).contains(reason))
     if rejected:
         views[REJECTED] = dataset.match({images.IMAGE_ID.name: {"$in": sorted(rejected)}})
     if any(value > SURE for value in mistaken.values()):
         doubted = dataset.filter_labels(fields.FACES, ViewField(MISTAKENNESS) > SURE)
         worst = ViewField(f"{fields.DETECTIONS}.{MISTAKENNESS}").max()
         views[DOUBTED] = doubted.sort_by(worst, reverse=True)
+    for reason in sorted(set().union(*reasons.values()), key=lambda name: (name != PERSON, name)):
+        views[reason] = dataset.filter_labels(fields.FACES, ViewField(MARKS).contains(reason))
     for name, view in views.items():
         dataset.save_view(name, view, overwrite=True)
     return list(views)
