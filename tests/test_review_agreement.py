@@ -225,6 +225,17 @@ def test_the_last_word_of_a_reviewer_stands(tmp_path: Path) -> None:
     assert agreement(ds, AgreementOptions(("ages",), rounds=60)).section(labels.AGE.name).counts["answers"] == 6
 
 
+def test_a_later_word_on_a_picture_replaces_all_its_faces(tmp_path: Path) -> None:
+    """Alone, ben draws both faces of a picture at first; when he saves it again, only one."""
+    ds = review(tmp_path / "ds", {labels.GENDER: [["Male", "Male"]] * 12}, RATERS[:2], counts=[2] * 6)
+    again = {"i0.0": {labels.GENDER.name: "Male", labels.REVIEW_REJECTED.name: False}}
+    word(ds, "ben", again, Spec((labels.GENDER,)), "2026-02-01T00:00:00+00:00", number=2)
+    found = agreement(ds, QUICK)
+    ada, ben = found.reviewers
+    assert (ada.faces, ben.faces) == (12, 11) and ben.missed.value == pytest.approx(1 / 12)
+    assert found.section(labels.GENDER.name).counts["answers"] == 23
+
+
 def test_every_tag_is_an_item_of_its_own_and_a_list_without_a_tick_says_none(tmp_path: Path) -> None:
     column, tags = labels.REVIEW_FLAGS, ("blurred", "covered", "may_be_a_minor")
     rows = [[["blurred"], ["blurred", "covered"]], [["blurred"], None], [["may_be_a_minor"], ["covered"]], [None, None]]
