@@ -315,6 +315,7 @@ def test_import_of_the_bridge_does_not_load_the_library() -> None:
 @pytest.mark.slow
 def test_the_app_answers(fo: Any, ds: Dataset, port: int) -> None:
     session = view(ds, port=port, name="in-the-app", wait=False)
+    listener = session._client._thread
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
             assert answer.status == 200
@@ -325,3 +326,4 @@ def test_the_app_answers(fo: Any, ds: Dataset, port: int) -> None:
     finally:
         session.close()
         fo.delete_dataset("in-the-app")
+        listener.join(15)  # CPython 3.11 may fail to parse code while another thread compiles
