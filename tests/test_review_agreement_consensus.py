@@ -127,6 +127,19 @@ def test_consensus_is_a_layer_that_speaks_first(tmp_path: Path) -> None:
     assert agreement(ds, AgreementOptions(rounds=60, consensus=True)).consensus == "consensus-round-1-2"
 
 
+def test_a_face_that_most_reject_has_no_other_answer(tmp_path: Path) -> None:
+    """Three of five delete the first face, two of four that saw it the second, one of five the third."""
+    rows: list[list[Any]] = [["happiness"] * 5, ["happiness"] * 4 + [None], ["happiness"] * 5]
+    gone = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 4)]
+    ds = review(
+        tmp_path / "ds", {labels.PERCEIVED_EMOTION: rows}, [f"r{i}" for i in range(5)],
+        rows={at: {labels.REVIEW_REJECTED.name: True} for at in gone},
+    )  # fmt: skip
+    found = agreement(ds, AgreementOptions(rounds=40, consensus=True))
+    told = ds.layer_table(found.consensus, [labels.REVIEW_REJECTED, labels.PERCEIVED_EMOTION]).to_pylist()
+    assert [tuple(r.values()) for r in told] == [(True, None), (None, "happiness"), (False, "happiness")]
+
+
 def test_robust_mean_of_points() -> None:
     near, n = np.array([[0.0, 0, 10, 10, 5, 5], [0.2, 0, 10, 10.2, 5, 5], [0, 0.2, 10.2, 10, 5, 5]]), np.nan
     far = np.array([[100.0, 100, 10, 10, n, n]])

@@ -11,8 +11,6 @@ import numpy as np
 from annotators.base import unpack
 from curate.evaluation.metrics.counting import Floats
 from curate.review.agreement.words import Words
-from curate.review.controls import ABSTAINED
-from curate.review.rows import ABSTAIN
 from curate.review.task import Box
 from curate.store.view import FaceView
 from schemas import REGISTRY, Column, Status
@@ -88,7 +86,7 @@ class Beside:
                 images = ds.read("faces", key, [faces.IMAGE_ID.name]).column(0).to_pylist()
                 for image, row in zip(images, ds.read(table, key).to_pylist(), strict=True):
                     if self._gold.get(image) == layer and row[labels.STATUS.name] == Status.OK.value:
-                        found[row[faces.FACE_ID.name]] = (image, _abstaining(row))
+                        found[row[faces.FACE_ID.name]] = (image, row)
         return found
 
     def _values(self, columns: Sequence[Column]) -> dict[str, list[Any]]:
@@ -103,12 +101,6 @@ class Beside:
                     for name, values in unpacked.items():
                         found[name][self._place[face]] = values[row]
         return found
-
-
-def _abstaining(row: dict[str, Any]) -> dict[str, Any]:
-    """A row whose abstentions are marked."""
-    flags = [n.removesuffix(ABSTAIN) for n, v in row.items() if n.endswith(ABSTAIN) and v is True]
-    return {**row, **dict.fromkeys(flags, ABSTAINED)}
 
 
 def _rejected(row: dict[str, Any]) -> bool:
