@@ -203,3 +203,9 @@ def test_mistakes_are_named() -> None:
     for statistic in (fleiss, icc):
         with pytest.raises(SchemaError, match="cases, raters"):
             statistic([1.0, 2.0])
+
+
+def test_cases_that_are_alike_but_for_an_offset_have_no_consistency() -> None:
+    for form in ("3,1", "3,k"):
+        assert math.isnan(icc(np.tile([1.0, 2.5], (6, 1)), form).value)
+    assert icc(np.tile([1.0, 2.5], (6, 1)), "2,1").value == pytest.approx(0)

@@ -512,3 +512,9 @@ def test_a_recipe_s_step_tells_what_it_left_out_as_plain_data(source: Path, tmp_
     site = Site("mine", "take", (str(tmp_path / "in"),), tmp_path / "out", workers=1)
     dropped = asdict(Import(ImportStepOptions("coco")).run(site))["dropped"]
     assert json.loads(json.dumps(dropped))["annotations of the category 'car', which is no face"] == 1
+
+
+def test_pictures_without_any_face_are_imported_with_what_people_say(tmp_path: Path, models: ModelStore) -> None:
+    make_utkface(tmp_path / "utk")
+    done = import_dataset("utkface", tmp_path / "utk", tmp_path / "ds", ImportOptions(workers=1))
+    assert done.dataset.counts().layers["import_utkface"]

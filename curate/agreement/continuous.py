@@ -82,6 +82,8 @@ def icc(ratings: ArrayLike, form: Form = "2,1") -> Icc:
     n, k = table.shape
     if n < 2 or k < 2 or np.ptp(table) == 0:
         return Icc(form, math.nan, math.nan, math.nan, n, k)
+    if form[0] == "3" and np.allclose(table, table.mean(axis=0)):  # cases alike: consistency is 0 / 0
+        return Icc(form, math.nan, math.nan, math.nan, n, k)
     squares = _squares(table)
     value = _VALUES[form[0]](squares)
     low, high = _ENDS[form[0]](squares, value)

@@ -203,7 +203,9 @@ def _part(ids: pa.Array, told: Mapping[str, Mapping[str, Any]], columns: Sequenc
     rows = [told.get(face) for face in ids.to_pylist()]
     table = {
         faces.FACE_ID.name: ids,
-        labels.STATUS.name: [(Status.NOT_APPLICABLE if row is None else Status.OK).value for row in rows],
+        labels.STATUS.name: pa.array(
+            [(Status.NOT_APPLICABLE if row is None else Status.OK).value for row in rows], pa.string()
+        ),
         labels.ERROR.name: pa.array([SILENT if row is None else None for row in rows], pa.string()),
     }
     for name in columns:

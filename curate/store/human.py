@@ -75,7 +75,9 @@ def _part(ids: Sequence[str], said: Mapping[str, Values], columns: Sequence[str]
     rows = [said.get(face) for face in ids]
     table = {
         faces.FACE_ID.name: pa.array(ids, pa.string()),
-        labels.STATUS.name: [(Status.NOT_APPLICABLE if r is None else Status.OK).value for r in rows],
+        labels.STATUS.name: pa.array(
+            [(Status.NOT_APPLICABLE if r is None else Status.OK).value for r in rows], pa.string()
+        ),
         labels.ERROR.name: pa.array([otherwise if r is None else None for r in rows], pa.string()),
     }
     for name in columns:
