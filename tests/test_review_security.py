@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -12,12 +13,13 @@ from typing import Any
 import pytest
 
 from curate.review import annotation, ledger
+from curate.review.agreement.words import read_words
 from curate.review.pull import take
 from curate.review.server import KEYRING, TOKEN, ReviewError, Server, Task, checked, token_for
 from curate.review.spec import BOX, Spec
 from curate.store import Dataset
 from schemas import UsageError
-from schemas.columns import faces, labels
+from schemas.columns import faces, images, labels
 from tests.export_samples import hard_cases
 
 SECRET = "abcdef0123456789abcdef0123456789abcdef01"
@@ -156,3 +158,23 @@ def test_hostile_texts_are_kept_as_texts_and_pictures_of_others_are_left_alone(d
     files = [p.read_text("utf-8") for p in ds.path.rglob("*.json")]
     assert not any(SECRET in text for text in files)
     assert json.loads(ledger.path_of(ds, "r").read_text("utf-8"))["home"] == {"5": "2026-01-01T00:00:00.000000+00:00"}
+
+
+def test_who_drew_nothing_has_seen_the_picture_all_the_same(ds: Dataset) -> None:
+    book = dataclasses.replace(book_of(ds), blind=1.0).save(ds)
+    rows = ds.faces([faces.FACE_ID, faces.IMAGE_ID, *faces.BOX]).to_pylist()
+    image_id = rows[0][faces.IMAGE_ID.name]
+    own = [r for r in rows if r[faces.IMAGE_ID.name] == image_id]
+    (size,) = ds.images([images.WIDTH, images.HEIGHT], f"{images.IMAGE_ID.name} = '{image_id}'").to_pylist()
+    sides = (size[images.WIDTH.name], size[images.HEIGHT.name]) * 2
+    share = {
+        k: 100 * own[0][c.name] / n for k, c, n in zip(("x", "y", "width", "height"), faces.BOX, sides, strict=True)
+    }
+    drawn = {"id": "mine", "from_name": BOX, "value": {**share, "rectanglelabels": ["face"]}}
+    task = Task(TASK, image_id, "", {}, (given(result=[drawn]), given(id=6, completed_by=4)))
+    done = take(ds, book, [task], {3: "ann@example.com", 4: "bob@example.com"})
+    assert done.counts == {"matched": 1, "not drawn": 2 * len(own) - 1}
+    words = read_words(ds)
+    assert words.saw() == {image_id: {0, 1}}
+    assert words.faces == (own[0][faces.FACE_ID.name],) and set(words.said[0]) == {0}
+    assert ds.faces([labels.REVIEW_REJECTED], f"{labels.REVIEW_REJECTED.name}").num_rows == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,14 @@ class Sheet:
             self.counts["deleted"] += 1
             row = {**about, labels.REVIEW_REJECTED.name: True, labels.REVIEW_CHANGED.name: [BOX]}
             self._say(reviewer, picture.places[face_id], face_id, row)
+        if blind:
+            self._seen_alone(reviewer, picture, shown.keys() - {known for _, known in same.values()}, about)
+
+    def _seen_alone(self, reviewer: str, picture: Picture, left: Set[str], about: Row) -> None:
+        """Known faces that a reviewer who was not shown them did not draw: a visit, and no word on them."""
+        for face_id in sorted(left):
+            self.counts["not drawn"] += 1
+            self._say(reviewer, picture.places[face_id], face_id, dict(about))
 
     def reviewers(self) -> list[str]:
         """Reviewers who said anything."""

@@ -201,8 +201,9 @@ class _Reader:
                 by_face.setdefault(row.face, []).append(row)
                 where[row.face] = (row.image, row.part)
             for face, own in by_face.items():
-                if not all(r.values.get(labels.REVIEW_SKIPPED.name) for r in own):
-                    said.setdefault(face, {})[rater] = _word(own)
+                told = [r for r in own if not _is_visit(r)]
+                if not all(r.values.get(labels.REVIEW_SKIPPED.name) for r in told):
+                    said.setdefault(face, {})[rater] = _word(told)
         order = sorted(said, key=lambda f: (where[f][0], _number(f), f))
         visits.sort(key=lambda v: (v.image_id, v.rater))
         return Words(
@@ -276,6 +277,12 @@ def _visits(rater: int, rows: Iterable[_Row]) -> list[Visit]:
                 bool(v.get(labels.REVIEW_SKIPPED.name)), v.get(labels.REVIEW_COMMENTS.name) or "",
             )  # fmt: skip
     return list(found.values())
+
+
+def _is_visit(row: _Row) -> bool:
+    """Whether a row tells only that the picture was seen: the face was not shown, and the reviewer did not draw it."""
+    alone = row.values.get(labels.REVIEW_BLIND.name) and not row.values.get(labels.REVIEW_SKIPPED.name)
+    return bool(alone) and row.values.get(labels.REVIEW_REJECTED.name) is None and _box(row.values) is None
 
 
 def _word(rows: Sequence[_Row]) -> Word:
