@@ -10,19 +10,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curate.export.ahead import AHEAD, CHANGED, TOGETHER, Ahead
+from curate.export import ahead as ahead_module
+from curate.export.ahead import CHANGED, TOGETHER, Ahead
 from curate.export.encode import without_metadata
 from curate.export.hashes import SMALL, Hashing
 from curate.ingest.reader import content_id
 from schemas.columns import images
 
 
-def test_pictures_come_in_order_and_what_is_wrong_is_said(tmp_path: Path) -> None:
-    wanted, number = [], TOGETHER * (AHEAD + 2) + 3
+@pytest.mark.parametrize("size", [1, 30, 10**9])
+def test_pictures_come_in_order_and_what_is_wrong_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(ahead_module, "AHEAD", 40)
+    wanted, number = [], TOGETHER * 4 + 3
     for i in range(number):
         path = tmp_path / f"{i}.jpg"
         path.write_bytes(b"%d" % i)
-        wanted.append((content_id(path.read_bytes()), {images.URI.name: str(path), images.MEMBER.name: None}))
+        source = {images.URI.name: str(path), images.MEMBER.name: None}
+        wanted.append((content_id(path.read_bytes()), source, size))
     (tmp_path / "5.jpg").write_bytes(b"other")
     (tmp_path / f"{number - 1}.jpg").unlink()
     with Ahead() as ahead:

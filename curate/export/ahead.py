@@ -11,14 +11,15 @@ from curate.ingest import SourceReader
 from curate.ingest.reader import content_id
 from schemas.columns import images
 
-TOGETHER = 16
-"""Pictures read by one call of the thread; of two such groups the bytes may be in memory."""
-AHEAD = 1
+TOGETHER, GROUP = 16, 4 << 20
+"""Pictures, and about how many bytes of them, that one call of the thread reads."""
+AHEAD = 48 << 20
+"""Bytes that may wait for the writer, so that reading goes on while it writes a large group; one group may always."""
 CHANGED = "the bytes are not those that were ingested"
 Read = tuple[bytes | None, str]
 """The bytes, or None and why there are none."""
-Wanted = tuple[str, Mapping[str, Any]]
-"""A picture's id and its source row."""
+Wanted = tuple[str, Mapping[str, Any], int]
+"""A picture's id, its source row and about how many bytes it has."""
 
 
 class Ahead:
@@ -41,17 +42,20 @@ class Ahead:
 
     def read(self, wanted: Sequence[Wanted]) -> Iterator[Read]:
         """Bytes of each picture, checked to be those that were ingested."""
-        groups = [wanted[i : i + TOGETHER] for i in range(0, len(wanted), TOGETHER)]
-        waiting: deque[Future[list[Read]]] = deque()
-        for group in groups:
-            waiting.append(self._pool.submit(self._group, group))
-            if len(waiting) > AHEAD:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        waiting: deque[tuple[Future[list[Read]], int]] = deque()
+        held = 0
+        for group, size in _groups(wanted):
+            waiting.append((self._pool.submit(self._group, group), size))
+            held += size
+            while held > AHEAD and len(waiting) > 1:
+                found, size_of = waiting.popleft()
+                yield from found.result()
+                held -= size_of
+        for found, _ in waiting:
+            yield from found.result()
 
     def _group(self, wanted: Sequence[Wanted]) -> list[Read]:
-        return [self._one(image_id, source) for image_id, source in wanted]
+        return [self._one(image_id, source) for image_id, source, _ in wanted]
 
     def _one(self, image_id: str, source: Mapping[str, Any]) -> Read:
         try:
@@ -59,3 +63,17 @@ class Ahead:
         except OSError as error:
             return None, error.strerror or str(error)
         return (data, "") if content_id(data) == image_id else (None, CHANGED)
+
+
+def _groups(wanted: Sequence[Wanted]) -> Iterator[tuple[list[Wanted], int]]:
+    """Pictures in groups, with the bytes of each."""
+    group: list[Wanted] = []
+    held = 0
+    for each in wanted:
+        group.append(each)
+        held += each[2]
+        if len(group) == TOGETHER or held >= GROUP:
+            yield group, held
+            group, held = [], 0
+    if group:
+        yield group, held

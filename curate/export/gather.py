@@ -29,7 +29,7 @@ from schemas.columns import faces, images
 ABOUT = (
     images.IMAGE_ID, images.NAME, images.URI, images.MEMBER, images.FORMAT, images.MODE, images.WIDTH, images.HEIGHT,
     images.ORIENTATION, images.FRAMES, images.LICENCE, images.CONSENT, images.IS_SYNTHETIC, images.PARENT,
-    images.GENERATOR, images.STATUS,
+    images.GENERATOR, images.STATUS, images.BYTES,
 )  # fmt: skip
 FACTS = (images.IMAGE_ID, images.NAME, images.LICENCE, images.CONSENT, images.IS_SYNTHETIC, images.PARENT,
          images.GENERATOR)  # fmt: skip
@@ -90,7 +90,7 @@ class Gatherer:
         about = self._pictures(entries)
         pixels: tuple[str, Any] = ("", None)
         copies = {image_id for image_id, (_, row) in about.items() if self._copies(row)}
-        read = self._ahead.read([(e.image_id, about[e.image_id][0]) for e in entries if e.image_id in copies])
+        read = self._ahead.read([(i, about[i][0], _size(about[i][1])) for e in entries if (i := e.image_id) in copies])
         for entry in entries:
             source, row = about[entry.image_id]
             items = [values[place] for place in entry.rows]
@@ -199,6 +199,10 @@ def _crop_needs(options: ExportOptions, view: FaceView) -> list[Column]:
 
 def _values(name: str, values: pa.ChunkedArray) -> Sequence[Any]:
     return unpack(REGISTRY[name], values) if name in REGISTRY else list(values.to_pylist())
+
+
+def _size(row: Mapping[str, Any]) -> int:
+    return int(row[images.BYTES.name] or 0)
 
 
 def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
