@@ -6,12 +6,11 @@ python -m curate.format_docs --check docs
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from curate.doc_pages import run
 from curate.export.crops import SIZES
 from curate.export.registry import exporter, exporter_names
 
@@ -50,18 +49,7 @@ def page() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--write", type=Path, metavar="DOCS")
-    choice.add_argument("--check", type=Path, metavar="DOCS")
-    given = parser.parse_args(arguments)
-    if given.write is not None:
-        (given.write / FILE).write_text(page(), "utf-8")
-        return 0
-    if (given.check / FILE).read_text("utf-8") == page():
-        return 0
-    sys.stderr.write(f"{given.check / FILE} is not current: python -m curate.format_docs --write docs\n")
-    return 1
+    return run(__doc__, "curate.format_docs", FILE, page, arguments)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ python -m curate.pair_docs --check docs
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from curate.doc_pages import run
 from curate.pairs.base import ANY, CHILD, DIFFERENT, NEVER, PARTNER, SAME, Bound, PairKind, Relation
 from curate.pairs.differences import DIFFERENCES
 from curate.pairs.registry import kind_names, pair_kind, view, view_names
@@ -111,18 +110,7 @@ def _bound(bound: Bound) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--write", type=Path, metavar="DOCS")
-    choice.add_argument("--check", type=Path, metavar="DOCS")
-    given = parser.parse_args(arguments)
-    if given.write is not None:
-        (given.write / FILE).write_text(page(), "utf-8")
-        return 0
-    if (given.check / FILE).read_text("utf-8") == page():
-        return 0
-    sys.stderr.write(f"{given.check / FILE} is not current: python -m curate.pair_docs --write docs\n")
-    return 1
+    return run(__doc__, "curate.pair_docs", FILE, page, arguments)
 
 
 if __name__ == "__main__":

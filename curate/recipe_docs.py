@@ -6,14 +6,13 @@ python -m curate.recipe_docs --check docs
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import inspect
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from curate.doc_pages import run
 from curate.recipes.recipe import Recipe, load, recipe_names
 from curate.recipes.registry import step_kinds
 from curate.recipes.run import plan_steps
@@ -129,18 +128,7 @@ def _attributes(cls: type[Step]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--write", type=Path, metavar="DOCS")
-    choice.add_argument("--check", type=Path, metavar="DOCS")
-    given = parser.parse_args(arguments)
-    if given.write is not None:
-        (given.write / FILE).write_text(page(), "utf-8")
-        return 0
-    if (given.check / FILE).read_text("utf-8") == page():
-        return 0
-    sys.stderr.write(f"{given.check / FILE} is not current: python -m curate.recipe_docs --write docs\n")
-    return 1
+    return run(__doc__, "curate.recipe_docs", FILE, page, arguments)
 
 
 if __name__ == "__main__":
