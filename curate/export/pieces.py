@@ -1,4 +1,4 @@
-"""Lines that parts of an export leave for the end, when one file needs them all; kept where an export can go on."""
+"""The work folder of an export that can go on: whose it is, and lines that parts leave for the end."""
 
 from __future__ import annotations
 
@@ -8,10 +8,39 @@ from pathlib import Path
 from typing import Any
 
 from curate.export.base import Part
-from curate.store.parts import replacing
+from curate.store.parts import read_json, replacing, write_json
+from schemas import DatasetError
 
 WORK = ".facecurate"
 """Folder inside an unfinished export: removed when it is finished."""
+
+
+def claim(folder: Path, manifest: str, mark: str, identity: dict[str, Any], words: tuple[str, str, str]) -> None:
+    """Make sure that a folder is new, or holds this very call unfinished.
+
+    Args:
+        folder: Where the call writes.
+        manifest: File that stands in it once the call is finished.
+        mark: File in the work folder that holds the identity meanwhile.
+        identity: What decides the content: another identity must not go on in the same folder.
+        words: What a finished folder holds, what an unfinished one of another identity holds, and `it was` or
+            `they were`.
+
+    Raises:
+        DatasetError: if the folder holds something else.
+    """
+    finished, other, were = words
+    if (folder / manifest).is_file():
+        raise DatasetError(f"{folder} holds {finished}", fix="Give a new folder, or delete this one")
+    path = folder / WORK / mark
+    if path.is_file():
+        if read_json(path) != identity:
+            why = f"{were} begun with other data or settings"
+            raise DatasetError(f"{folder} holds {other}", why, "Give a new folder")
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DatasetError(f"{folder} is not an empty folder", fix="Give the name of a new folder")
+    write_json(path, identity)
 
 
 def keep(folder: Path, part: Part, records: Iterable[Any]) -> None:

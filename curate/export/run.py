@@ -20,13 +20,15 @@ from curate.export.hashes import FileFacts, Hashing, Pending, facts_of
 from curate.export.index import Entry, Index, index, label_columns
 from curate.export.options import ExportOptions
 from curate.export.permission import Blocker, label_blockers, picture_blockers
-from curate.export.pieces import WORK
+from curate.export.pieces import WORK, claim
 from curate.export.registry import exporter
 from curate.identity.progress import follow
 from curate.store import Dataset
 from curate.store.parts import read_json, write_json
 from curate.store.view import FaceView
-from schemas import Column, DatasetError, UsageError
+from schemas import Column, UsageError
+
+CLAIMED = ("a finished export", "an unfinished export of another kind", "it was")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def export(
         _counts(found, options),
     )
     identity = _identity(ds, writer, options, columns)
-    _claim(folder, identity)
+    claim(folder, MANIFEST, "export.json", identity, CLAIMED)
     given = _given(ds, writer, options, columns)
     with Gatherer(ds, options, given, writer.forms) as gatherer:
         files = _written(writer, folder, plan, found, options, gatherer)
@@ -181,21 +183,6 @@ def _identity(ds: Dataset, writer: Exporter, options: ExportOptions, columns: Se
         "dataset": ds.info.name, "revision": ds.info.revision, "layers": [i.name for i in ds.layers()],
         "columns": [c.name for c in columns], "options": json.loads(json.dumps(options.as_dict())),
     }  # fmt: skip
-
-
-def _claim(folder: Path, identity: dict[str, Any]) -> None:
-    """Make sure that the folder is new, or holds this very export."""
-    mark = folder / WORK / "export.json"
-    if (folder / MANIFEST).is_file():
-        raise DatasetError(f"{folder} holds a finished export", fix="Give a new folder, or delete this one")
-    if mark.is_file():
-        if read_json(mark) != identity:
-            why = "it was begun with other data or settings"
-            raise DatasetError(f"{folder} holds an unfinished export of another kind", why, "Give a new folder")
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DatasetError(f"{folder} is not an empty folder", fix="Give the name of a new folder")
-    write_json(mark, identity)
 
 
 def _blockers(ds: Dataset, columns: Sequence[Column], options: ExportOptions, found: Index) -> list[Blocker]:

@@ -15,7 +15,7 @@ from curate.engine.settings import configure
 from curate.export.gather import Lost
 from curate.export.index import Index
 from curate.export.permission import label_blockers, picture_blockers
-from curate.export.pieces import WORK
+from curate.export.pieces import WORK, claim
 from curate.pairs.base import PairKind, Row
 from curate.pairs.check import Check, check
 from curate.pairs.choose import Chosen, choose, refuse
@@ -28,12 +28,13 @@ from curate.pairs.table import hashed, records, write
 from curate.pairs.view import View
 from curate.pairs.write import Job, Shot, Shots, shot_of, shots_of, write_shots
 from curate.store import Dataset
-from curate.store.parts import read_json, replacing, write_json
+from curate.store.parts import replacing, write_json
 from curate.store.view import FaceView
-from schemas import REGISTRY, Column, DatasetError, Kind, UnknownNameError, UsageError
+from schemas import REGISTRY, Column, Kind, UnknownNameError, UsageError
 
 MANIFEST = "facecurate-pairs.json"
 REFUSED = "refused.jsonl"
+CLAIMED = ("finished pairs", "unfinished pairs of another call", "they were")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def pairs(ds: Dataset, name: str, folder: str | Path, options: PairOptions | Non
     kind = made(name, options)
     job = _job(ds, kind, folder, options)
     identity = _identity(ds, kind, options)
-    _claim(folder, identity)
+    claim(folder, MANIFEST, "pairs.json", identity, CLAIMED)
     pool, found = read_pool(ds, options, kind.required(), kind.read())
     chosen = choose(pool, kind, options.count, options.seed, options.per_face)
     if not chosen.rows:
@@ -138,21 +139,6 @@ def _identity(ds: Dataset, kind: PairKind, options: PairOptions) -> dict[str, An
         "dataset": ds.info.name, "revision": ds.info.revision, "layers": [i.name for i in ds.layers()],
         "settings": json.loads(json.dumps(kind.config.as_dict())), "options": json.loads(json.dumps(options.as_dict())),
     }  # fmt: skip
-
-
-def _claim(folder: Path, identity: dict[str, Any]) -> None:
-    """Make sure that the folder is new, or holds this very call unfinished."""
-    mark = folder / WORK / "pairs.json"
-    if (folder / MANIFEST).is_file():
-        raise DatasetError(f"{folder} holds finished pairs", fix="Give a new folder, or delete this one")
-    if mark.is_file():
-        if read_json(mark) != identity:
-            why = "they were begun with other data or settings"
-            raise DatasetError(f"{folder} holds unfinished pairs of another call", why, "Give a new folder")
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DatasetError(f"{folder} is not an empty folder", fix="Give the name of a new folder")
-    write_json(mark, identity)
 
 
 def _why(pool: Pool, chosen: Chosen) -> str:
