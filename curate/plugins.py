@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import ClassVar, Protocol, TypeVar
 
-from schemas import SchemaError
+from schemas import SchemaError, UnknownNameError
 
 
 class Named(Protocol):
@@ -44,3 +45,14 @@ def find(package: ModuleType, base: type[T], group: str, kind: str) -> dict[str,
             raise SchemaError(f"two {kind}s are called '{cls.name}'", both)
         known[cls.name] = cls
     return known
+
+
+def named(kind: str, name: str, known: Mapping[str, type[T]]) -> type[T]:
+    """The plug-in of a name.
+
+    Raises:
+        UnknownNameError: if there is none; the message offers the nearest name.
+    """
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return known[name]

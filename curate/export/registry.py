@@ -6,8 +6,7 @@ from functools import cache
 
 import curate.export.formats
 from curate.export.base import Exporter
-from curate.plugins import find
-from schemas import UnknownNameError
+from curate.plugins import find, named
 
 GROUP = "facecurate.exporters"
 
@@ -23,9 +22,7 @@ def exporter(name: str) -> type[Exporter]:
     Raises:
         UnknownNameError: if there is none; the message offers the nearest name.
     """
-    if name not in _found():
-        raise UnknownNameError("format", name, _found())
-    return _found()[name]
+    return named("format", name, _found())
 
 
 def exporter_names() -> tuple[str, ...]:

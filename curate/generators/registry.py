@@ -6,8 +6,7 @@ from functools import cache
 
 import curate.generators
 from curate.generators.base import Generator
-from curate.plugins import find
-from schemas import UnknownNameError
+from curate.plugins import find, named
 
 GROUP = "facecurate.generators"
 
@@ -23,9 +22,7 @@ def generator(name: str) -> type[Generator]:
     Raises:
         UnknownNameError: if there is none; the message offers the nearest name.
     """
-    if name not in _found():
-        raise UnknownNameError("generator", name, _found())
-    return _found()[name]
+    return named("generator", name, _found())
 
 
 def generator_names() -> tuple[str, ...]:

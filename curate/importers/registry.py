@@ -6,8 +6,7 @@ from functools import cache
 
 import curate.importers.formats
 from curate.importers.base import Importer
-from curate.plugins import find
-from schemas import UnknownNameError
+from curate.plugins import find, named
 
 GROUP = "facecurate.importers"
 
@@ -23,9 +22,7 @@ def importer(name: str) -> type[Importer]:
     Raises:
         UnknownNameError: if there is none; the message offers the nearest name.
     """
-    if name not in _found():
-        raise UnknownNameError("importer", name, _found())
-    return _found()[name]
+    return named("importer", name, _found())
 
 
 def importer_names() -> tuple[str, ...]:

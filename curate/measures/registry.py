@@ -6,8 +6,7 @@ from functools import cache
 
 import curate.measures.kinds
 from curate.measures.base import Measure
-from curate.plugins import find
-from schemas import UnknownNameError
+from curate.plugins import find, named
 
 GROUP = "facecurate.measures"
 
@@ -23,9 +22,7 @@ def measure(name: str) -> type[Measure]:
     Raises:
         UnknownNameError: if there is none; the message offers the nearest name.
     """
-    if name not in _found():
-        raise UnknownNameError("measure", name, _found())
-    return _found()[name]
+    return named("measure", name, _found())
 
 
 def measure_names() -> tuple[str, ...]:

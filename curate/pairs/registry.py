@@ -8,8 +8,7 @@ import curate.pairs.kinds
 import curate.pairs.views
 from curate.pairs.base import PairKind
 from curate.pairs.view import View
-from curate.plugins import find
-from schemas import UnknownNameError
+from curate.plugins import find, named
 
 GROUP, VIEWS_GROUP = "facecurate.pairs", "facecurate.pair_views"
 
@@ -30,9 +29,7 @@ def pair_kind(name: str) -> type[PairKind]:
     Raises:
         UnknownNameError: if there is none; the message offers the nearest name.
     """
-    if name not in _found():
-        raise UnknownNameError("kind of pair", name, _found())
-    return _found()[name]
+    return named("kind of pair", name, _found())
 
 
 def kind_names() -> tuple[str, ...]:
@@ -46,9 +43,7 @@ def view(name: str) -> type[View]:
     Raises:
         UnknownNameError: if there is none; the message offers the nearest name.
     """
-    if name not in _views():
-        raise UnknownNameError("view", name, _views())
-    return _views()[name]
+    return named("view", name, _views())
 
 
 def view_names() -> tuple[str, ...]:

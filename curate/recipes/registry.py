@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 import curate.recipes.steps
-from curate.plugins import find
+from curate.plugins import find, named
 from curate.recipes.step import Step
-from schemas import UnknownNameError
 
 GROUP = "facecurate.recipe_steps"
 
@@ -29,6 +28,4 @@ def step_kind(kind: str, where: str) -> type[Step]:
     Raises:
         UnknownNameError: if there is none; the message offers the nearest.
     """
-    if kind not in step_kinds():
-        raise UnknownNameError(f"kind in {where}:", kind, step_kinds())
-    return step_kinds()[kind]
+    return named(f"kind in {where}:", kind, step_kinds())
