@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from PIL import Image
 
 from curate.ingest import SourceReader, load
+from curate.ingest.filesystem import local_path
 from curate.store import Dataset
 from schemas import ImageStatus
 from schemas.columns import images
@@ -48,7 +48,7 @@ class Media:
 
     def path(self, row: Mapping[str, Any]) -> Path | None:
         """The path of a row of the images table, or None if the picture is gone."""
-        local = _local(str(row[images.URI.name]))
+        local = local_path(str(row[images.URI.name]))
         shown = str(row[images.FORMAT.name]) in SHOWN_BY_BROWSERS
         if row[images.MEMBER.name] is None and local is not None and shown:
             return local.resolve()
@@ -79,10 +79,3 @@ class Media:
         if loaded.pixels is None or loaded.row[images.STATUS.name] != ImageStatus.OK.value:
             raise OSError(str(loaded.row[images.DETAIL.name]))
         Image.fromarray(loaded.pixels).save(target, format="PNG")
-
-
-def _local(uri: str) -> Path | None:
-    scheme, _, rest = uri.partition("://")
-    if not rest:
-        return Path(uri)
-    return Path(unquote(urlsplit(uri).path)) if scheme == "file" else None

@@ -108,10 +108,9 @@ class Gatherer:
     def _copies(self, row: Mapping[str, Any]) -> bool:
         """Whether the picture's own bytes can be exported: whole, upright, of a form and layout that readers know."""
         form = COPIED.get(row[images.FORMAT.name] or "")
-        plain = (row[images.ORIENTATION.name] or 1) == 1 and (row[images.FRAMES.name] or 1) == 1
-        fits = form in self._forms and row[images.MODE.name] in PLAIN_MODES
+        fits = form in self._forms and stands_plain(row)
         stripped = form != "webp" or self._options.keep_metadata
-        return bool(self._options.form == COPY and self._options.crop == NONE and plain and fits and stripped)
+        return bool(self._options.form == COPY and self._options.crop == NONE and fits and stripped)
 
     def _copied(
         self, entry: Entry, read: Read, row: Mapping[str, Any], items: list[dict[str, Any]]
@@ -199,6 +198,12 @@ def _crop_needs(options: ExportOptions, view: FaceView) -> list[Column]:
 
 def _values(name: str, values: pa.ChunkedArray) -> Sequence[Any]:
     return unpack(REGISTRY[name], values) if name in REGISTRY else list(values.to_pylist())
+
+
+def stands_plain(row: Mapping[str, Any]) -> bool:
+    """Whether a picture's own bytes show it upright, alone in its file and in a layout that every reader knows."""
+    upright = (row[images.ORIENTATION.name] or 1) == 1 and (row[images.FRAMES.name] or 1) == 1
+    return upright and row[images.MODE.name] in PLAIN_MODES
 
 
 def _size(row: Mapping[str, Any]) -> int:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -22,9 +21,10 @@ from curate.importers.base import Found, Importer, Record, read_source
 from curate.importers.registry import importer
 from curate.ingest import ListOptions, list_sources, write_shards
 from curate.store import Dataset, LayerInfo
+from curate.store.human import labels_part
 from curate.store.publish import publish_layer
-from schemas import REGISTRY, DatasetError, Status, check, labels_of
-from schemas.columns import faces, labels, sources
+from schemas import REGISTRY, DatasetError, check, labels_of
+from schemas.columns import faces, sources
 
 SILENT = "the source says nothing of this face"
 
@@ -196,18 +196,4 @@ def _write(ds: Dataset, info: LayerInfo, aligned: Aligned) -> bool:
     if aligned.added:
         table = pa.Table.from_pylist(list(aligned.added.values()), schema=faces.FACES.schema)
         ds.write("faces", info.name, table)
-    return publish_layer(ds, info, lambda key, ids: _part(ids, aligned.labels, info.columns))
-
-
-def _part(ids: pa.Array, told: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:
-    rows = [told.get(face) for face in ids.to_pylist()]
-    table = {
-        faces.FACE_ID.name: ids,
-        labels.STATUS.name: pa.array(
-            [(Status.NOT_APPLICABLE if row is None else Status.OK).value for row in rows], pa.string()
-        ),
-        labels.ERROR.name: pa.array([SILENT if row is None else None for row in rows], pa.string()),
-    }
-    for name in columns:
-        table[name] = pa.array([None if row is None else row.get(name) for row in rows], REGISTRY[name].type)
-    return pa.table(table)
+    return publish_layer(ds, info, lambda key, ids: labels_part(ids.to_pylist(), aligned.labels, info.columns, SILENT))

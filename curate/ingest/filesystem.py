@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from schemas.errors import MissingExtraError, UsageError
 
@@ -82,6 +82,14 @@ def readable(name: str) -> str:
 
 def _path_of(file_url: str) -> str:
     return os.fsdecode(unquote_to_bytes(urlsplit(file_url).path))
+
+
+def local_path(uri: str) -> Path | None:
+    """Where a plain path or a file URL points on this machine; None for other URLs."""
+    scheme, _, rest = uri.partition("://")
+    if not rest:
+        return Path(uri)
+    return Path(unquote(urlsplit(uri).path)) if scheme == "file" else None
 
 
 def has_glob(text: str) -> bool:

@@ -8,10 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from curate.export.encode import encode, without_metadata
+from curate.export.gather import stands_plain
 from curate.ingest import Limits, SourceReader, load
+from curate.ingest.filesystem import local_path
 from curate.ingest.reader import content_id
 from curate.store.parts import replacing
 from schemas import ImageStatus, UnknownNameError, UsageError
@@ -19,7 +21,6 @@ from schemas.columns import images
 
 SHOWN_BY_BROWSERS = {"JPEG": (".jpg", "image/jpeg"), "PNG": (".png", "image/png")}
 """Formats that every browser shows and that can be freed from metadata without decoding; others are converted."""
-PLAIN_MODES = ("RGB", "L", "P", "1")
 CLOUD = ("s3", "gs", "azure-blob", "https")
 QUALITY = 95
 LOCAL_FILES = "/data/local-files/?d="
@@ -65,7 +66,7 @@ class Media(ABC):
             raise Lost(error.strerror or str(error)) from error
         if content_id(data) != row[images.IMAGE_ID.name]:
             raise Lost("the bytes are not those that were ingested")
-        if form in SHOWN_BY_BROWSERS and _plain(row):
+        if form in SHOWN_BY_BROWSERS and stands_plain(row):
             bare = without_metadata(data, form)
             if bare is not None:
                 return bare, *SHOWN_BY_BROWSERS[form]
@@ -102,9 +103,9 @@ class Below(Media):
         return self.prefix + quote(path.relative_to(self.root).as_posix())
 
     def _in_place(self, row: Mapping[str, Any]) -> Path | None:
-        local = _local(str(row[images.URI.name]))
+        local = local_path(str(row[images.URI.name]))
         fits = row[images.MEMBER.name] is None and str(row[images.FORMAT.name]) in SHOWN_BY_BROWSERS
-        if local is None or not fits or not _plain(row) or row[images.HAS_GPS.name]:
+        if local is None or not fits or not stands_plain(row) or row[images.HAS_GPS.name]:
             return None
         path = Path(os.path.abspath(local))  # noqa: PTH100 - a link below the root is served where it stands
         if not path.is_relative_to(self.root) or path.parent == self.root:
@@ -175,15 +176,3 @@ def media(settings: Mapping[str, str]) -> Media:
         raise UsageError("media 'served' without an address", fix="Add --media-url https://host/folder/")
     start = LOCAL_FILES if kind == "local" else prefix.rstrip("/") + "/"
     return Below(Path(settings["root"]), start, settings["folder"])
-
-
-def _plain(row: Mapping[str, Any]) -> bool:
-    upright = (row[images.ORIENTATION.name] or 1) == 1 and (row[images.FRAMES.name] or 1) == 1
-    return upright and row[images.MODE.name] in PLAIN_MODES
-
-
-def _local(uri: str) -> Path | None:
-    scheme, _, rest = uri.partition("://")
-    if not rest:
-        return Path(uri)
-    return Path(unquote(urlsplit(uri).path)) if scheme == "file" else None

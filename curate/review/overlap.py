@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
+from annotators import boxes
 from curate.review.task import Box
 
 SAME = 0.5
@@ -12,18 +15,15 @@ SAME = 0.5
 
 def iou(one: Box, other: Box) -> float:
     """Intersection over union of two boxes (left, top, width, height)."""
-    ax, ay, aw, ah = one
-    bx, by, bw, bh = other
-    w = min(ax + aw, bx + bw) - max(ax, bx)
-    h = min(ay + ah, by + bh) - max(ay, by)
-    if w <= 0 or h <= 0:
-        return 0.0
-    return w * h / (aw * ah + bw * bh - w * h)
+    return float(boxes.iou(np.array([one]), np.array([other]))[0, 0])
 
 
 def pairs(first: Mapping[str, Box], second: Mapping[str, Box], least: float = SAME) -> dict[str, str]:
     """Names of the first boxes -> names of the second, the best overlap first; those without a partner are absent."""
-    overlaps = ((iou(a, b), i, j) for i, a in first.items() for j, b in second.items())
+    if not first or not second:
+        return {}
+    table = boxes.iou(np.array(list(first.values())), np.array(list(second.values()))).tolist()
+    overlaps = ((o, i, j) for i, row in zip(first, table, strict=True) for j, o in zip(second, row, strict=True))
     found: dict[str, str] = {}
     taken: set[str] = set()
     for _, i, j in sorted((o for o in overlaps if o[0] >= least), reverse=True):

@@ -36,7 +36,7 @@ def write_word(
     ds.add_layer(info)
     for key, values in said.items():
         ids = ds.read("faces", key, [faces.FACE_ID]).column(0).to_pylist()
-        ds.write(f"labels/{info.name}", key, _part(ids, values, info.columns, otherwise))
+        ds.write(f"labels/{info.name}", key, labels_part(ids, values, info.columns, otherwise))
 
 
 def write_faces(ds: Dataset, part: str, added: Mapping[str, Values], pictures: Mapping[str, str]) -> None:
@@ -71,7 +71,15 @@ def next_number(ds: Dataset, image_id: str, others: Iterable[str] = ()) -> int:
     return 1 + max((int(face.rpartition(".")[2]) for face in taken), default=-1)
 
 
-def _part(ids: Sequence[str], said: Mapping[str, Values], columns: Sequence[str], otherwise: str) -> pa.Table:
+def labels_part(ids: Sequence[str], said: Mapping[str, Values], columns: Sequence[str], otherwise: str) -> pa.Table:
+    """A part of a layer of people's word.
+
+    Args:
+        ids: Face ids of the faces part, in its order.
+        said: Face id -> values.
+        columns: Of the layer.
+        otherwise: Reason for the rows that nothing was said of.
+    """
     rows = [said.get(face) for face in ids]
     table = {
         faces.FACE_ID.name: pa.array(ids, pa.string()),
